@@ -1,0 +1,78 @@
+"""In-silico time-lapse microscopy inside napari.
+
+The functions below are the stable scripting interface. They are imported on first use, so that
+``import napari_cellsim`` costs nothing and never imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+try:
+    __version__ = version("napari-cellsim")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+if TYPE_CHECKING:
+    from . import data, evaluation, forecasting, models, nets, ops, phantom, training
+    from .data import TimeLapse, TrapGeometry, open_timelapse
+    from .evaluation import evaluate
+    from .forecasting import Forecast, open_result, predict
+    from .models import Model, list_models, load_model
+    from .training import train
+
+# name -> module that defines it
+_VERBS = {
+    "open_timelapse": "data",
+    "TimeLapse": "data",
+    "TrapGeometry": "data",
+    "load_model": "models",
+    "list_models": "models",
+    "Model": "models",
+    "predict": "forecasting",
+    "open_result": "forecasting",
+    "Forecast": "forecasting",
+    "evaluate": "evaluation",
+    "train": "training",
+}
+_ROOMS = ("data", "evaluation", "forecasting", "models", "nets", "ops", "phantom", "training")
+
+__all__ = [
+    "Forecast",
+    "Model",
+    "TimeLapse",
+    "TrapGeometry",
+    "__version__",
+    "data",
+    "evaluate",
+    "evaluation",
+    "forecasting",
+    "list_models",
+    "load_model",
+    "models",
+    "nets",
+    "open_result",
+    "open_timelapse",
+    "ops",
+    "phantom",
+    "predict",
+    "train",
+    "training",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _VERBS:
+        value = getattr(importlib.import_module(f".{_VERBS[name]}", __name__), name)
+    elif name in _ROOMS:
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
