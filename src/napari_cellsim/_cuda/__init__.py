@@ -1,0 +1,1 @@
+"""Native kernels behind a plain C interface, compiled on install; found and loaded here."""

@@ -1,0 +1,83 @@
+"""The spatially-displaced convolution (SDC)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from napari_cellsim.base.errors import CellSimError
+
+from ._checks import HALF_TYPES, check_dtype, check_floating, check_same_device, check_shape, widen
+from ._sdc_torch import sdc_torch
+
+Border = Literal["replicate", "official", "zeros"]
+BORDERS = ("replicate", "official", "zeros")
+
+
+def sdc(
+    image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: Border = "replicate"
+) -> Tensor:
+    """Displace every pixel's neighbourhood by its own flow and weight it with its own separable kernel.
+
+    ``out(x, y) = Σᵢⱼ kernel_v[i] · kernel_h[j] · image(x + u + j - r, y + v + i - r)`` with ``r = (K - 1) /
+    2``: a correlation (no flip), sampled bilinearly, kernels not normalised.
+
+    Parameters
+    ----------
+    image
+        (B, C, H, W), floating point.
+    flow
+        (B, 2, H, W) in pixels; channel 0 is u (x, to the right), channel 1 is v (y, down). Same dtype as
+        `image`, or float32 (advisable beside half-precision images: a bfloat16 displacement loses its
+        fraction). A displacement that leaves the image is fine, however large. A NaN makes that one output
+        pixel NaN, without gradient.
+    kernel_v, kernel_h
+        (B, K, H, W), K odd, same dtype as `image`: per-pixel weights of the rows and of the columns.
+    border
+        ``"replicate"`` repeats the border pixel for every tap outside; ``"official"`` first clamps the
+        displaced centre into the image, as NVIDIA's operator does on a replicate-padded image; ``"zeros"``
+        reads 0 outside.
+
+    Returns
+    -------
+    Tensor
+        (B, C, H, W), dtype of `image` (float32 under autocast); half types are accumulated in float32.
+
+    Raises
+    ------
+    CellSimError
+        If shapes, dtypes or devices do not fit together, or K is even.
+
+    Notes
+    -----
+    Reda et al., "SDC-Net: Video prediction using spatially-displaced convolution", ECCV 2018, eq. 4; the
+    separable form follows from the fraction of the displacement being the same for all taps of a pixel.
+    """
+    if torch.is_autocast_enabled(image.device.type):
+        with torch.autocast(image.device.type, enabled=False):
+            return sdc(*(widen(tensor) for tensor in (image, flow, kernel_v, kernel_h)), border)
+    _check(image, flow, kernel_v, kernel_h, border)
+    return sdc_torch(image, flow, kernel_v, kernel_h, border)
+
+
+def _check(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> None:
+    if border not in BORDERS:
+        raise CellSimError(f"border is {border!r}; choose one of {', '.join(BORDERS)}.")
+    check_floating(image=image, flow=flow, kernel_v=kernel_v, kernel_h=kernel_h)
+    check_shape("image", image, ("B", "C", "H", "W"))
+    batch, _, height, width = image.shape
+    if height == 0 or width == 0:
+        raise CellSimError(f"image has shape {tuple(image.shape)}: it needs at least one pixel.")
+    check_shape("flow", flow, (batch, 2, height, width))
+    check_shape("kernel_v", kernel_v, (batch, "K", height, width))
+    check_shape("kernel_h", kernel_h, (batch, kernel_v.shape[1], height, width))
+    if kernel_v.shape[1] % 2 == 0:
+        raise CellSimError(
+            f"The kernels have {kernel_v.shape[1]} taps; use an odd number, so that one is central."
+        )
+    check_dtype("kernel_v", kernel_v, (image.dtype,))
+    check_dtype("kernel_h", kernel_h, (image.dtype,))
+    check_dtype("flow", flow, (image.dtype, torch.float32) if image.dtype in HALF_TYPES else (image.dtype,))
+    check_same_device(image=image, flow=flow, kernel_v=kernel_v, kernel_h=kernel_h)
