@@ -48,7 +48,9 @@ def official_state(seed: int = 0, gain: float = 0.7) -> dict[str, torch.Tensor]:
     return state
 
 
-def official_forward(state: dict[str, torch.Tensor], first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+def official_forward(
+    state: dict[str, torch.Tensor], first: torch.Tensor, second: torch.Tensor
+) -> torch.Tensor:
     """Forward pass of the published network, written down from §6.1 and §6.3 with no code of ours."""
 
     def conv(x: torch.Tensor, name: str, stride: int = 1, dilation: int = 1) -> torch.Tensor:
@@ -66,7 +68,9 @@ def official_forward(state: dict[str, torch.Tensor], first: torch.Tensor, second
         height, width = one.shape[-2:]
         padded = F.pad(two, (4, 4, 4, 4))
         planes = [
-            (one * padded[:, :, dy : dy + height, dx : dx + width]).mean(1) for dy in range(9) for dx in range(9)
+            (one * padded[:, :, dy : dy + height, dx : dx + width]).mean(1)
+            for dy in range(9)
+            for dx in range(9)
         ]
         return F.leaky_relu(torch.stack(planes, 1), 0.1)
 
@@ -92,6 +96,7 @@ def official_forward(state: dict[str, torch.Tensor], first: torch.Tensor, second
             levels[level] = x
         pyramids.append(levels)
     one, two = pyramids
+    flow = features = torch.empty(0)
     for level in range(6, 1, -1):
         if level == 6:
             x = costs(one[6], two[6])
@@ -105,7 +110,8 @@ def official_forward(state: dict[str, torch.Tensor], first: torch.Tensor, second
             flow, features = up(flow, f"deconv{level}"), up(x, f"upfeat{level}")
     for i, dilation in enumerate([1, 2, 4, 8, 16, 1]):
         x = conv(x, f"dc_conv{i + 1}", dilation=dilation)
-    flow = F.interpolate((flow + plain(x, "dc_conv7")) * 20, (height, width), mode="bilinear", align_corners=False)
+    flow = (flow + plain(x, "dc_conv7")) * 20
+    flow = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
     return flow * torch.tensor([width / size[1], height / size[0]]).view(1, 2, 1, 1)
 
 
@@ -206,7 +212,7 @@ def test_pyramid_is_in_px_of_the_full_resolution():
 
 
 def test_constant_flow_is_told_in_px_of_the_input():
-    """A network whose heads say "1" (20 px of the rounded grid) says 20 px, less where the input was enlarged."""
+    """Heads that say "1", that is 20 px of the rounded grid, mean fewer px where the input was enlarged."""
     network = nets.create("pwcnet", "lite")
     for name, parameter in network.named_parameters():
         if name.startswith("decoders.4.predict"):
@@ -231,7 +237,7 @@ def test_training_reaches_every_parameter_in_use(preset):
 def test_lite_learns_a_shift():
     """Thirty steps on one textured pair bring the error well under that of "no motion"."""
     torch.manual_seed(0)
-    texture = F.interpolate(torch.rand(1, 1, 20, 20), (76, 76), mode="bicubic", align_corners=False).clamp(0, 1)
+    texture = F.interpolate(torch.rand(1, 1, 20, 20), (76, 76), mode="bicubic").clamp(0, 1)
     first, second = texture[..., 6:70, 6:70], texture[..., 6:70, 3:67]  # moves 3 px to the right
     network = nets.create("pwcnet", "lite")
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from ..base import CellSimError
-from ..ops import correlation, warp
+from napari_cellsim.base import CellSimError
+from napari_cellsim.ops import correlation, warp
 
 # The published network predicts px / 20, so that its outputs are of order one.
 _FLOW_UNIT = 20.0
@@ -86,8 +86,8 @@ PRESETS: dict[str, PWCNetConfig] = {
 class Pyramid(NamedTuple):
     """Features of one picture.
 
-    ``levels[i]`` has shape (B, C, H' / 2**(i+1), W' / 2**(i+1)), where (H', W') is ``size``, the (H, W) of the
-    picture, rounded up to the network's multiple.
+    ``levels[i]`` has shape (B, C, H' / 2**(i+1), W' / 2**(i+1)), where (H', W') is ``size``, the (H, W) of
+    the picture, rounded up to the network's multiple.
     """
 
     levels: tuple[Tensor, ...]
@@ -98,9 +98,9 @@ class PWCNet(nn.Module):
     """Optical flow between two pictures.
 
     ``flow = network(first, second)`` tells where each pixel of `first` lies in `second`:
-    ``first(x) ~ second(x + flow(x))``. Pictures have shape (B, 1 or 3, H, W) and values in [0, 1], both scaled
-    by one common range, since scaling each by its own would break the constancy of brightness on which flow
-    rests. Colour pictures are blue, green, red, as the published weights expect. The flow has shape
+    ``first(x) ~ second(x + flow(x))``. Pictures have shape (B, 1 or 3, H, W) and values in [0, 1], both
+    scaled by one common range, since scaling each by its own would break the constancy of brightness on which
+    flow rests. Colour pictures are blue, green, red, as the published weights expect. The flow has shape
     (B, 2, H, W), channel 0 along x, in px.
 
     Parameters
@@ -170,7 +170,7 @@ class PWCNet(nn.Module):
         """Return the features of one picture (B, 1 or 3, H, W), for `flow_from_features`."""
         if image.ndim != 4 or image.shape[1] not in (1, 3):
             raise CellSimError(
-                f"PWC-Net takes pictures of shape (batch, 1 or 3, height, width), but got {tuple(image.shape)}."
+                f"PWC-Net takes pictures of shape (batch, 1 or 3, height, width), not {tuple(image.shape)}."
             )
         height, width = image.shape[-2:]
         if image.shape[1] < self.config.in_channels:
@@ -304,8 +304,8 @@ class _Decoder(nn.Module):
 def _context(width: int, config: PWCNetConfig) -> nn.Sequential:
     widths = (width, *config.context_channels)
     layers = [
-        _convolution(before, after, dilation=dilation)
-        for (before, after), dilation in zip(itertools.pairwise(widths), config.context_dilations, strict=True)
+        _convolution(*pair, dilation=dilation)
+        for pair, dilation in zip(itertools.pairwise(widths), config.context_dilations, strict=True)
     ]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 2, 3, padding=1))
 
