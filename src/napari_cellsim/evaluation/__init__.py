@@ -1,0 +1,50 @@
+"""Metrics, baselines and studies: how good a forecast is, and against what.
+
+Metrics and baselines never import torch; `evaluate` does, because it forecasts.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import baselines, metrics
+    from .bootstrap import bootstrap_interval, ratio_interval
+    from .comparison import Comparison, compare_sequences
+    from .figure import draw_figure
+    from .forecast_study import assess, evaluate
+    from .report import Report
+
+_HOME = {
+    "Comparison": "comparison",
+    "Report": "report",
+    "assess": "forecast_study",
+    "bootstrap_interval": "bootstrap",
+    "compare_sequences": "comparison",
+    "draw_figure": "figure",
+    "evaluate": "forecast_study",
+    "ratio_interval": "bootstrap",
+}
+__all__ = [
+    "Comparison",
+    "Report",
+    "assess",
+    "baselines",
+    "bootstrap_interval",
+    "compare_sequences",
+    "draw_figure",
+    "evaluate",
+    "metrics",
+    "ratio_interval",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("baselines", "metrics"):
+        return importlib.import_module(f".{name}", __name__)
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,216 @@
+"""Many forecasts in one table, with confidence intervals over sequences."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base import CellSimError
+from .bootstrap import bootstrap_interval, ratio_interval
+from .report import (
+    BASELINES,
+    FORMAT_VERSION,
+    METHODS,
+    Horizon,
+    JsonFile,
+    Method,
+    RegionScores,
+    Report,
+    Score,
+    Strict,
+)
+
+WHOLE = (*RegionScores.model_fields, "psnr_thesis", "ssim_thesis")
+CELLS = tuple(f"cells_{name}" for name in RegionScores.model_fields)
+
+
+class Estimate(Strict):
+    """A mean or ratio with its confidence interval; the ends are None where one sequence stands alone."""
+
+    value: Score
+    low: Score
+    high: Score
+
+
+class HorizonSummary(Strict):
+    """All sequences at one horizon.
+
+    Attributes
+    ----------
+    horizon : int
+        Steps ahead, from 1.
+    sequences, forecasts : int
+        Independent sequences, and forecasts in all.
+    scores : dict
+        Method -> metric -> mean over sequences. Metrics inside cells are called ``cells_...``.
+    best_baseline : str
+        The baseline with the least mean MSE.
+    mse_ratio : dict
+        Baseline -> mean MSE of the model over mean MSE of the baseline, paired by sequence; below 1 is better.
+    """
+
+    horizon: int
+    sequences: int
+    forecasts: int
+    scores: dict[Method, dict[str, Estimate]]
+    best_baseline: Method
+    mse_ratio: dict[Method, Estimate]
+
+
+class Comparison(JsonFile):
+    """The accuracy of a model over many sequences.
+
+    Attributes
+    ----------
+    model : dict
+        Name and hash.
+    sequences, forecasts : int
+    level : float
+        Nominal coverage of the intervals (percentile bootstrap over sequences).
+    horizons : list of HorizonSummary
+    """
+
+    format_version: int = FORMAT_VERSION
+    model: dict[str, str | None]
+    sequences: int
+    forecasts: int
+    level: float
+    horizons: list[HorizonSummary]
+
+    def table(self, horizons: Sequence[int] | None = None) -> str:
+        """Return the comparison as a text table.
+
+        Parameters
+        ----------
+        horizons : sequence of int, optional
+            Those to show; all by default.
+        """
+        shown = [h for h in self.horizons if horizons is None or h.horizon in horizons]
+        return "\n".join(self._lines(shown))
+
+    def _lines(self, horizons: Sequence[HorizonSummary]) -> Iterator[str]:
+        yield (
+            f"{self.sequences} sequences, {self.forecasts} forecasts; "
+            f"[{100 * self.level:.0f} % bootstrap interval over sequences]"
+        )
+        yield f"{'step':>4}  {'forecast':<18}{'MSE·10³':>26}{'SSIM':>24}{'sharpness':>24}  model MSE / this"
+        for horizon in horizons:
+            for method in METHODS:
+                scores = horizon.scores[method]
+                ratio = horizon.mse_ratio.get(method)
+                best = " (best baseline)" if method == horizon.best_baseline else ""
+                yield (
+                    f"{horizon.horizon:>4}  {method.replace('_', ' '):<18}{_text(scores['mse'], 1000):>26}"
+                    f"{_text(scores['ssim']):>24}{_text(scores['sharpness']):>24}"
+                    + (f"  {_text(ratio)}{best}" if ratio else "")
+                )
+
+
+def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: int = 0) -> Comparison:
+    """Average reports over sequences, with bootstrap intervals.
+
+    Forecasts of one sequence (equal `Report.sequence`) are averaged first: overlapping windows of one movie are not
+    independent, and pretending so would make the intervals too narrow.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+        All of one model.
+    level : float
+        Nominal coverage of the intervals.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    CellSimError
+        If there are no reports with truth, or they are of different models.
+    """
+    found = [report for report in reports if report.horizons]
+    if not found:
+        raise CellSimError("There is nothing to compare: no report has a frame with truth.")
+    if any(report.model != found[0].model for report in found):
+        raise CellSimError(
+            "The reports are of different models: compare the forecasts of one model at a time."
+        )
+    groups: dict[int, dict[str, list[Horizon]]] = defaultdict(lambda: defaultdict(list))
+    for report in found:
+        for horizon in report.horizons:
+            groups[horizon.horizon][report.sequence].append(horizon)
+    return Comparison(
+        model=found[0].model,
+        sequences=len({report.sequence for report in found}),
+        forecasts=len(found),
+        level=level,
+        horizons=[_summary(step, list(groups[step].values()), level, seed) for step in sorted(groups)],
+    )
+
+
+def _summary(step: int, sequences: list[list[Horizon]], level: float, seed: int) -> HorizonSummary:
+    has_cells = any(h.model.cells for sequence in sequences for h in sequence)
+    table = {
+        method: {
+            metric: _per_sequence(sequences, _reader(method, metric))
+            for metric in (WHOLE + CELLS * has_cells)
+        }
+        for method in METHODS
+    }
+
+    def mean(values: npt.NDArray[np.float64]) -> Estimate:
+        kept = values[np.isfinite(values)]
+        low, high = bootstrap_interval(kept, level, seed=seed)
+        return Estimate(value=float(kept.mean()) if len(kept) else None, low=low, high=high)
+
+    def ratio(baseline: Method) -> Estimate:
+        top, bottom = table["model"]["mse"], table[baseline]["mse"]
+        both = np.isfinite(top) & np.isfinite(bottom)
+        low, high = ratio_interval(top[both], bottom[both], level, seed=seed)
+        value = top[both].mean() / bottom[both].mean() if both.any() and bottom[both].any() else None
+        return Estimate(value=value, low=low, high=high)
+
+    scores = {
+        method: {metric: mean(values) for metric, values in row.items()} for method, row in table.items()
+    }
+    return HorizonSummary(
+        horizon=step,
+        sequences=len(sequences),
+        forecasts=sum(map(len, sequences)),
+        scores=scores,
+        best_baseline=min(BASELINES, key=lambda b: np.inf if (m := scores[b]["mse"].value) is None else m),
+        mse_ratio={baseline: ratio(baseline) for baseline in BASELINES},
+    )
+
+
+def _reader(method: Method, metric: str) -> Callable[[Horizon], float | None]:
+    def read(horizon: Horizon) -> float | None:
+        scores = horizon.scores(method)
+        holder = scores.cells if metric in CELLS else scores
+        value: float | None = getattr(holder, metric.removeprefix("cells_"), None)
+        return value
+
+    return read
+
+
+def _per_sequence(
+    sequences: list[list[Horizon]], read: Callable[[Horizon], float | None]
+) -> npt.NDArray[np.float64]:
+    means = []
+    for sequence in sequences:
+        values = [value for value in map(read, sequence) if value is not None]
+        means.append(sum(values) / len(values) if values else float("nan"))
+    return np.array(means)
+
+
+def _text(estimate: Estimate, factor: float = 1) -> str:
+    if estimate.value is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{factor * estimate.value:.3f}"
+    return f"{factor * estimate.value:.3f} [{factor * estimate.low:.3f}, {factor * estimate.high:.3f}]"

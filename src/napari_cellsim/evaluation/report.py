@@ -1,0 +1,222 @@
+"""The error table of one forecast: what `evaluate` returns and the command line writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from ..base import CellSimError
+from ..data import atomic_path
+
+Method = Literal["model", "copy_last", "blurred_copy_last", "constant_flow"]
+METHODS: tuple[Method, ...] = get_args(Method)
+BASELINES: tuple[Method, ...] = METHODS[1:]
+FORMAT_VERSION = 1
+
+
+def _finite_or_none(value: Any) -> Any:
+    # JSON knows neither infinity (PSNR of a perfect forecast) nor NaN (a metric that is undefined).
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Score = Annotated[float | None, BeforeValidator(_finite_or_none)]
+
+
+class Strict(BaseModel):
+    """Base of all result models: unknown fields are refused, nothing changes after it was made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JsonFile(Strict):
+    """A result that is written to one JSON file."""
+
+    def to_json(self) -> str:
+        """Return the result as indented JSON text."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result as JSON, whole or not at all.
+
+        Raises
+        ------
+        CellSimError
+            If the file cannot be written.
+        """
+        target = Path(path)
+        try:
+            with atomic_path(target) as temporary:
+                Path(temporary).write_text(self.to_json(), encoding="utf-8")
+        except OSError as error:
+            raise CellSimError(
+                f"The report cannot be written to {target}: {error.strerror or error}."
+            ) from error
+        return target
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        CellSimError
+            If the file is missing or holds something else.
+        """
+        try:
+            return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise CellSimError(f"The report {path} cannot be read: {error.strerror or error}.") from error
+        except ValueError as error:
+            raise CellSimError(f"{path} is not a {cls.__name__.lower()} of napari-cellsim.") from error
+
+
+class RegionScores(Strict):
+    """Metrics over one region of one frame; None where a metric is undefined or infinite.
+
+    Attributes
+    ----------
+    mse, l1, psnr, ssim : float or None
+        On intensities scaled so that the true frame spans [0, 1] (psnr in dB; ssim windowed, data range 1).
+    mse_z, l1_z : float or None
+        On intensities standardised by the mean and standard deviation of the true frame.
+    sharpness : float or None
+        Laplacian standard deviation over that of the true frame; 1 is as sharp.
+    """
+
+    mse: Score
+    l1: Score
+    psnr: Score
+    ssim: Score
+    mse_z: Score
+    l1_z: Score
+    sharpness: Score
+
+
+class Scores(RegionScores):
+    """Metrics over a whole frame, with the thesis' own definitions beside them.
+
+    Attributes
+    ----------
+    psnr_thesis, ssim_thesis : float or None
+        As printed in Reich 2020, with their known flaws, on the [0, 1] intensities.
+    cells : RegionScores or None
+        The metrics inside the cells of the true frame, where a segmentation of it exists.
+    """
+
+    psnr_thesis: Score
+    ssim_thesis: Score
+    cells: RegionScores | None = None
+
+
+class Horizon(Strict):
+    """The four forecasts of one frame.
+
+    Attributes
+    ----------
+    horizon : int
+        Steps ahead of the last visible frame, from 1.
+    frame : int
+        Index of the true frame in the movie.
+    minutes : float or None
+        Time ahead, where the movie states its frame interval.
+    mse_ratio : float or None
+        The model's MSE over that of the baseline with the least; below 1 the model is better.
+    model, copy_last, blurred_copy_last, constant_flow : Scores
+    """
+
+    horizon: int
+    frame: int
+    minutes: float | None
+    mse_ratio: Score
+    model: Scores
+    copy_last: Scores
+    blurred_copy_last: Scores
+    constant_flow: Scores
+
+    def scores(self, method: Method) -> Scores:
+        """Return the scores of one method by its name."""
+        found: Scores = getattr(self, method)
+        return found
+
+
+class Report(JsonFile):
+    """How well one forecast of one movie did, per horizon with truth.
+
+    Attributes
+    ----------
+    input : str
+        Name or path of the movie.
+    sequence : str
+        What the forecast counts as in a comparison: several forecasts of one movie share it.
+    at, steps, channel, plane : int
+        Last visible frame, predicted frames, and the picture that was used.
+    region : tuple of int or None
+        ``(y0, y1, x0, x1)`` in pixels, None for the whole image.
+    pixel_size, interval : float or None
+        Micrometres and minutes, as the movie states them.
+    model : dict
+        Name and hash of the model.
+    blur_sigma : list of float
+        Blur of `blurred_copy_last` in pixels, one per step.
+    blur_tuned_on : str
+        The frames that chose it; never the ones it is judged on.
+    horizons : list of Horizon
+        Empty where the movie ends at `at`.
+    warnings : list of str
+        What the reader should know before trusting the numbers.
+    provenance : dict
+        As the forecast's own.
+    """
+
+    format_version: int = FORMAT_VERSION
+    input: str
+    sequence: str
+    at: int
+    steps: int
+    channel: int
+    plane: int
+    region: tuple[int, int, int, int] | None
+    pixel_size: float | None
+    interval: float | None
+    model: dict[str, str | None]
+    blur_sigma: list[float]
+    blur_tuned_on: str
+    horizons: list[Horizon]
+    warnings: list[str] = []
+    provenance: dict[str, Any] = {}
+
+    def table(self) -> str:
+        """Return the report as a text table, one row per horizon and method."""
+        if not self.horizons:
+            return f"The movie has no frame after number {self.at}, so there is no truth to compare with."
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        with_cells = any(h.model.cells for h in self.horizons)
+        names = ["mse", "l1", "psnr", "ssim", "sharpness"]
+        heads = ["MSE·10³", "L1·10³", "PSNR dB", "SSIM", "sharpness"]
+        if with_cells:
+            heads += ["cells MSE·10³", "cells SSIM"]
+        yield f"{'step':>4}  {'forecast':<18}" + "".join(f"{head:>14}" for head in heads)
+        for horizon in self.horizons:
+            for method in METHODS:
+                scores = horizon.scores(method)
+                cells = [getattr(scores.cells, name, None) for name in ("mse", "ssim")] if with_cells else []
+                values = [getattr(scores, name) for name in names] + cells
+                scaled = zip([*names, "mse", "ssim"], values, strict=False)
+                label = method.replace("_", " ")
+                yield f"{horizon.horizon:>4}  {label:<18}" + "".join(_cell(n, v) for n, v in scaled)
+            ratio = "undefined" if horizon.mse_ratio is None else f"{horizon.mse_ratio:.3f}"
+            yield f"{'':>4}  MSE of the model / best baseline: {ratio}"
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return f"{'–':>14}"
+    if name in ("mse", "l1"):
+        return f"{1000 * value:>14.3f}"
+    return f"{value:>14.2f}" if name == "psnr" else f"{value:>14.3f}"
