@@ -1,0 +1,364 @@
+"""Forecast a time-lapse: check the input, roll the model out, bring everything back to the user's grid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base import CellSimError, Event, JobToken, Progress, hash_array, now, versions
+from ..data import Scale, TimeLapse, check_frames, fit_scale, open_timelapse
+from .forecast import Forecast
+
+if TYPE_CHECKING:
+    from ..models import Model
+    from .sources import FlowSource, SegmentationSource
+
+Region = tuple[int, int, int, int]
+
+# Pixels of surroundings that a region is given on each side, so that its border is not guessed.
+CONTEXT = 32
+# Largest tile edge in pixels of the model's grid; halved after an out-of-memory error, down to the smallest.
+TILE, SMALLEST_TILE = 512, 256
+
+
+@dataclass(frozen=True)
+class FrameReady(Event):
+    """A predicted frame, sent as soon as it exists.
+
+    Attributes
+    ----------
+    step : int
+        0 for the first frame after the last one seen.
+    region : int
+        Index of the region, 0 for the whole image.
+    frame : ndarray
+        (Y, X) float32 in the movie's units and on its grid.
+    """
+
+    step: int
+    region: int
+    frame: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Everything `forecast_job` was asked for, checked."""
+
+    movie: TimeLapse
+    model: Model
+    steps: int
+    at: int
+    channel: int
+    plane: int
+    history: list[int]
+    scale: Scale
+    zoom: float
+    flow: FlowSource
+    segmentation: SegmentationSource
+    keep_kernels: bool
+    device: str
+    warnings: list[str]
+
+
+def predict(
+    movie: TimeLapse | str | Path | np.ndarray | Any,
+    model: Model | str = "sdcnet-lite",
+    steps: int = 5,
+    at: int | None = None,
+    **options: Any,
+) -> Forecast | list[Forecast]:
+    """Forecast the frames that follow frame `at`.
+
+    Parameters
+    ----------
+    movie : TimeLapse or anything that `open_timelapse` reads
+        The past; frames after `at` are never looked at.
+    model : Model or str
+        An SDC-Net++ model, or a bundled name or file.
+    steps : int
+        Number of frames to predict, at least 1.
+    at : int, optional
+        Index of the last frame the forecast may see; the movie's last frame if not given.
+    **options
+        As for `forecast_job`.
+
+    Returns
+    -------
+    Forecast or list of Forecast
+        A list, one entry per region, if `regions` was given.
+
+    Raises
+    ------
+    CellSimError
+        With one sentence, if something about the input is wrong.
+    """
+    job = forecast_job(movie, model, steps=steps, at=at, **options)
+    while True:
+        try:
+            next(job)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+
+def forecast_job(
+    movie: TimeLapse | str | Path | np.ndarray | Any,
+    model: Model | str = "sdcnet-lite",
+    *,
+    steps: int = 5,
+    at: int | None = None,
+    flow: FlowSource = "model",
+    segmentation: SegmentationSource = "model",
+    channel: int = 0,
+    plane: int = 0,
+    regions: Sequence[Region] | None = None,
+    device: str = "auto",
+    keep_kernels: bool = False,
+    pixel_size: float | None = None,
+    token: JobToken | None = None,
+) -> Generator[Event, None, Forecast | list[Forecast]]:
+    """Forecast as a job: yields progress and frames, returns what `predict` returns.
+
+    Parameters
+    ----------
+    movie, model, steps, at
+        See `predict`.
+    flow : "model", "classical", Model or ndarray
+        Backward flow between past frames: the model's partner PWC-Net, iterative Lucas-Kanade of scikit-image,
+        another PWC-Net, or an array (T, 2, Y, X) in px of the movie (after which the predicted flow stands in).
+    segmentation : "model", "none", Model or ndarray
+        Class maps of past frames: the model's partner U-Net, nothing, another U-Net, instance labels (T, Y, X) or
+        (Y, X) (0 background, -1 trap, positive cells), or class probabilities (T, 4, Y, X).
+    channel, plane : int
+        Which channel and focal plane of the movie.
+    regions : sequence of (y0, y1, x0, x1), optional
+        Rectangles in px, each forecast by itself in its place; the whole image if not given.
+    device : str
+        See `devices`.
+    keep_kernels : bool
+        Keep the adaptive kernels in the result (2 K numbers per pixel and step).
+    pixel_size : float, optional
+        µm; overrides the movie's own.
+    token : JobToken, optional
+        To cancel or pause.
+
+    Yields
+    ------
+    Progress or FrameReady
+    """
+    token = token or JobToken()
+    request = _check(
+        movie, model, steps, at, flow, segmentation, channel, plane, device, keep_kernels, pixel_size
+    )
+    boxes = [_check_region(r, request.movie) for r in regions] if regions is not None else [None]
+    if not boxes:
+        raise CellSimError("No region is given; draw at least one rectangle or forecast the whole image.")
+    clock, results = _Clock(steps * len(boxes)), []
+    yield clock.progress(0)
+    for index, box in enumerate(boxes):
+        results.append((yield from _forecast_region(request, box, index, clock, token)))
+    return results if regions is not None else results[0]
+
+
+def _check(
+    movie: Any, model: Any, steps: int, at: int | None, flow: Any, segmentation: Any, channel: int, plane: int,
+    device: str, keep_kernels: bool, pixel_size: float | None,
+) -> _Request:  # fmt: skip
+    if not isinstance(movie, TimeLapse):
+        movie = open_timelapse(movie)
+    if isinstance(model, str | Path):
+        from ..models import load_model
+
+        model = load_model(model)
+    if model.kind != "sdcnet":
+        raise CellSimError(
+            f"Model {model.name!r} is a {model.kind}, which cannot forecast; choose an SDC-Net++ model."
+        )
+    if steps < 1:
+        raise CellSimError(f"The number of steps is {steps}; it must be at least 1.")
+    at = movie.n_times - 1 if at is None else at
+    if not 0 <= at < movie.n_times:
+        raise CellSimError(
+            f"The last frame to use is {at}, but {movie.name!r} has frames 0 to {movie.n_times - 1}; choose one of "
+            "them."
+        )
+    for word, value, count in (("channel", channel, movie.n_channels), ("plane", plane, movie.n_planes)):
+        if not 0 <= value < count:
+            raise CellSimError(f"{movie.name!r} has no {word} {value}; it has {word}s 0 to {count - 1}.")
+    if pixel_size is not None and not pixel_size > 0:
+        raise CellSimError(f"The pixel size is {pixel_size} µm; it must be greater than 0.")
+    history = list(range(max(0, at + 1 - model.network.config.frames), at + 1))
+    frames = movie.array(history, channel=channel, plane=plane)
+    check_frames(frames)
+    size, warnings = _calibration(movie, model, pixel_size)
+    zoom = size / model.card.pixel_size if size and model.card.pixel_size else 1.0
+    return _Request(
+        movie.with_calibration(pixel_size=size) if size else movie,
+        model, steps, at, channel, plane, history, fit_scale(frames), zoom, flow, segmentation, keep_kernels, device,
+        warnings,
+    )  # fmt: skip
+
+
+def calibration_warnings(movie: TimeLapse, model: Model, pixel_size: float | None = None) -> list[str]:
+    """Say in plain sentences how the movie's calibration differs from what the model was trained on."""
+    return _calibration(movie, model, pixel_size)[1]
+
+
+def _calibration(movie: TimeLapse, model: Model, pixel_size: float | None) -> tuple[float | None, list[str]]:
+    size, card, said = pixel_size or movie.pixel_size, model.card, []
+    if card.pixel_size:
+        if size is None:
+            said.append(
+                f"The pixel size of {movie.name!r} is unknown; {card.pixel_size:g} µm is assumed, as the model was "
+                "trained on."
+            )
+        elif not 0.4 <= size / card.pixel_size <= 2.6:
+            said.append(
+                f"The pixel size is {size:g} µm, far from the model's {card.pixel_size:g} µm; expect less accuracy."
+            )
+    if card.interval:
+        if movie.interval is None:
+            said.append(
+                f"The frame interval of {movie.name!r} is unknown; the model was trained on {card.interval:g} minutes."
+            )
+        elif not 0.5 <= movie.interval / card.interval <= 2.0:
+            said.append(
+                f"The frame interval is {movie.interval:g} min, unlike the model's {card.interval:g} min; growth and "
+                "motion per frame differ."
+            )
+    return size, said
+
+
+def _check_region(region: Region, movie: TimeLapse) -> Region:
+    y0, y1, x0, x1 = (round(v) for v in region)
+    y0, x0, y1, x1 = max(0, y0), max(0, x0), min(movie.height, y1), min(movie.width, x1)
+    if y1 - y0 < 8 or x1 - x0 < 8:
+        raise CellSimError(
+            f"The region {tuple(region)} covers less than 8×8 px of the {movie.height}×{movie.width} image; draw a "
+            "larger one inside the image."
+        )
+    return y0, y1, x0, x1
+
+
+class _Clock:
+    """Progress over all steps of all regions, with the time that is left."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self._start = total, 0, time.perf_counter()
+
+    def progress(self, done: int) -> Progress:
+        self.done += done
+        spent = time.perf_counter() - self._start
+        left = spent / self.done * (self.total - self.done) if self.done else None
+        return Progress(self.done, self.total, f"Frame {self.done} of {self.total}", left)
+
+
+def _forecast_region(
+    request: _Request, box: Region | None, index: int, clock: _Clock, token: JobToken
+) -> Generator[Event, None, Forecast]:
+    from .devices import choose_device
+    from .rolling import Collected, collect, steps_of
+
+    device = choose_device(request.device)
+    movie = request.movie
+    y0, y1, x0, x1 = box or (0, movie.height, 0, movie.width)
+    top, left = max(0, y0 - CONTEXT), max(0, x0 - CONTEXT)
+    window = (slice(top, min(movie.height, y1 + CONTEXT)), slice(left, min(movie.width, x1 + CONTEXT)))
+    frames = movie.array(request.history, channel=request.channel, plane=request.plane)
+    inner = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    done: list[Collected] = []
+    tile = TILE
+    while True:
+        steps: Iterator[Any] = steps_of(request, frames, window, device, tile, token)
+        try:
+            for _ in range(len(done)):
+                next(steps)
+            while len(done) < request.steps:
+                done.append(collect(next(steps), request, inner))
+                yield FrameReady(len(done) - 1, index, done[-1].frame)
+                yield clock.progress(1)
+            break
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            if tile <= SMALLEST_TILE:
+                raise CellSimError(
+                    f"The memory of {device} is not enough for this forecast even in tiles of {tile} px; choose a "
+                    "smaller region, another device or a smaller model."
+                ) from error
+            tile //= 2
+            _free(device)
+    return _assemble(request, (y0, y1, x0, x1), done, frames, str(device), tile)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    import torch
+
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(w in str(error) for w in words)
+
+
+def _free(device: Any) -> None:
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _assemble(
+    request: _Request, box: Region, done: list[Any], frames: np.ndarray, device: str, tile: int
+) -> Forecast:
+    movie = request.movie
+    y0, y1, x0, x1 = box
+    stack = {
+        name: None if getattr(done[0], name) is None else np.stack([getattr(d, name) for d in done])
+        for name in ("frame", "flow", "kernel_v", "kernel_h", "kernel_deviation", "segmentation")
+    }
+    model = request.model
+    provenance = {
+        "kind": "predicted",
+        "model": {"name": model.name, "hash": model.hash},
+        "flow": done[0].flow_source,
+        "segmentation": done[0].segmentation_source,
+        "config": {
+            "steps": request.steps,
+            "at": request.at,
+            "channel": request.channel,
+            "plane": request.plane,
+            "region": [y0, y1, x0, x1],
+            "pixel_size": movie.pixel_size,
+            "zoom": request.zoom,
+            "tile": tile,
+            "intensity": {"offset": request.scale.offset, "gain": request.scale.gain},
+        },
+        "input": {"source": movie.source, "frames": request.history, "hash": hash_array(frames)},
+        "warnings": request.warnings,
+        "device": device,
+        "versions": versions(),
+        "time": now(),
+    }
+    assert stack["frame"] is not None
+    assert stack["flow"] is not None
+    return Forecast(
+        frames=stack["frame"][None, :, None],
+        flow=stack["flow"],
+        kernels_v=stack["kernel_v"],
+        kernels_h=stack["kernel_h"],
+        kernel_deviation=stack["kernel_deviation"],
+        segmentation=stack["segmentation"],
+        at=request.at,
+        channel=request.channel,
+        plane=request.plane,
+        n_channels=movie.n_channels,
+        n_planes=movie.n_planes,
+        pixel_size=movie.pixel_size,
+        interval=movie.interval,
+        origin=(movie.origin[0] + y0, movie.origin[1] + x0),
+        trap_id=movie.trap_id,
+        name=movie.name,
+        provenance=provenance,
+    )

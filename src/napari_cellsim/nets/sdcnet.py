@@ -1,0 +1,238 @@
+"""SDC-Net++: predicts flow and adaptive kernels for the frame after the last one it sees."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, field_validator
+from torch import Tensor, nn
+
+from ..ops import sdc
+from .blocks import Activation, Norm, ResidualBlock, Upsample, pad_to_multiple, per_frame
+
+TimeMixing = Literal["late", "stem+bottleneck", "channels"]
+
+
+class SDCNetConfig(BaseModel):
+    """Shape of an `SDCNet`.
+
+    Attributes
+    ----------
+    frames : int
+        Number T of past frames read.
+    classes : int
+        Segmentation channels per frame.
+    widths, decoder_widths : tuple of int
+        Channels of the encoder blocks, and of the decoder blocks from coarse to fine.
+    kernel_size : int
+        Odd number K of taps of each one-dimensional kernel.
+    trunk_stride : int
+        1: compute at full resolution (thesis). s > 1: fold s×s pixels into channels, compute on the coarse
+        grid, enlarge flow and kernels bilinearly.
+    time_mixing : {"late", "stem+bottleneck", "channels"}
+        Where frames meet (the thesis' 1×3×3 kernels alone cannot mix them): only in the heads; in a 3×3×3 stem
+        and a zero-initialised 3×1×1 convolution after each block, collapsed before the decoders; or as
+        channels of a two-dimensional network.
+    flow_scale : float
+        Pixels of flow that count as one inside the network.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frames: int = 3
+    classes: int = 4
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+    decoder_widths: tuple[int, ...] = (128, 64, 32, 16)
+    kernel_size: int = 7
+    trunk_stride: int = 1
+    time_mixing: TimeMixing = "late"
+    norm: Norm = "instance"
+    activation: Activation = "pau"
+    flow_scale: float = 20.0 / 3.0
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value < 1 or value % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, not {value}")
+        return value
+
+
+PRESETS: dict[str, SDCNetConfig] = {
+    "thesis": SDCNetConfig(),
+    "lite": SDCNetConfig(
+        widths=(24, 48, 72, 96),
+        decoder_widths=(48, 32, 16),
+        trunk_stride=2,
+        time_mixing="channels",
+        norm="channel",
+        activation="leaky_relu",
+    ),
+}
+
+
+class Motion(NamedTuple):
+    """What the network predicts for one target frame.
+
+    Attributes
+    ----------
+    flow : Tensor
+        (B, 2, H, W) px, backward: where in the last frame each pixel comes from; channel 0 is x.
+    kernel_v, kernel_h : Tensor
+        (B, K, H, W) adaptive kernels over rows and over columns.
+    """
+
+    flow: Tensor
+    kernel_v: Tensor
+    kernel_h: Tensor
+
+
+class Decoder(nn.Module):
+    """One decoder: upsample, join the skip, residual block, at every scale; then a linear head."""
+
+    def __init__(self, config: SDCNetConfig, frames: int, head_frames: int, out_channels: int) -> None:
+        super().__init__()
+        channels = [config.widths[-1], *config.decoder_widths]
+        skips = config.widths[-2::-1]
+        ups, blocks = [], []
+        for level, (inner, outer, skip) in enumerate(
+            zip(channels, config.decoder_widths, skips, strict=False)
+        ):
+            transposed = level < 2 and config.time_mixing != "channels"
+            ups.append(Upsample(inner, outer, transposed))
+            blocks.append(ResidualBlock(outer + skip, outer, config.norm, config.activation))
+        self.ups, self.blocks = nn.ModuleList(ups), nn.ModuleList(blocks)
+        self.frames, self.head_frames = frames, head_frames
+        self.head = nn.Conv2d(config.decoder_widths[-1] * head_frames, out_channels, 1)
+
+    def forward(self, x: Tensor, skips: list[Tensor]) -> Tensor:
+        """Map the coarsest features and the skips (fine to coarse) to (B, C_out, H, W)."""
+        for up, block, skip in zip(self.ups, self.blocks, reversed(skips), strict=True):
+            x = block(torch.cat([up(x), skip], dim=2))
+        # A (T, 1, 1) convolution without padding is a 1×1 convolution over time folded into channels.
+        return self.head(x.flatten(1, 2))
+
+
+class SDCNet(nn.Module):
+    """Three-decoder U-Net over time, after Reich 2020, §6.1 (SDC-Net++) and Reda et al., ECCV 2018 (SDC-Net).
+
+    Freshly made, it forecasts the last frame unchanged: the flow head is zero and the kernels are one-hot.
+
+    Parameters
+    ----------
+    config : SDCNetConfig
+        See there; `create_sdcnet` builds it from a preset.
+    """
+
+    def __init__(self, config: SDCNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        c = config
+        if len(c.decoder_widths) != len(c.widths) - 1:
+            raise ValueError("decoder_widths must have one entry fewer than widths")
+        per_frame_channels = c.trunk_stride**2 + 2 + c.classes
+        folded = c.time_mixing == "channels"
+        collapse = c.time_mixing == "stem+bottleneck"
+        channels = [per_frame_channels * (c.frames if folded else 1), *c.widths]
+        self.encoder = nn.ModuleList(
+            ResidualBlock(i, o, c.norm, c.activation, first_kernel_time=3 if collapse and level == 0 else 1)
+            for level, (i, o) in enumerate(zip(channels, c.widths, strict=False))
+        )
+        if collapse:
+            self.mixers = nn.ModuleList(nn.Conv3d(w, w, (3, 1, 1), padding=(1, 0, 0)) for w in c.widths)
+            self.collapsers = nn.ModuleList(nn.Conv3d(w, w, (c.frames, 1, 1)) for w in c.widths)
+            for mixer in self.mixers:
+                nn.init.zeros_(mixer.weight)  # type: ignore[arg-type]
+                nn.init.zeros_(mixer.bias)  # type: ignore[arg-type]
+        trunk_frames = 1 if folded or collapse else c.frames
+        self.flow_decoder = Decoder(c, trunk_frames, trunk_frames, 2)
+        self.kernel_v_decoder = Decoder(c, trunk_frames, trunk_frames, c.kernel_size)
+        self.kernel_h_decoder = Decoder(c, trunk_frames, trunk_frames, c.kernel_size)
+        self._start_as_copy_last()
+
+    def _start_as_copy_last(self) -> None:
+        flow_head = self.flow_decoder.head
+        nn.init.zeros_(flow_head.weight)
+        assert flow_head.bias is not None
+        nn.init.zeros_(flow_head.bias)
+        for decoder in (self.kernel_v_decoder, self.kernel_h_decoder):
+            head = decoder.head
+            nn.init.normal_(head.weight, std=1e-3)
+            assert head.bias is not None
+            with torch.no_grad():
+                head.bias.zero_()
+                head.bias[self.config.kernel_size // 2] = 1.0
+
+    @property
+    def multiple(self) -> int:
+        """Image sizes are padded to a multiple of this, in pixels."""
+        return int(self.config.trunk_stride * 2 ** (len(self.config.widths) - 1))
+
+    def _trunk_input(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> Tensor:
+        stride = self.config.trunk_stride
+        parts = [frames, flows / self.config.flow_scale, segmentations]
+        parts = [pad_to_multiple(p, self.multiple) for p in parts]
+        if stride > 1:
+            batch = frames.shape[:2]
+            fine, *coarse = (p.flatten(0, 1) for p in parts)
+            parts = [F.pixel_unshuffle(fine, stride), *(F.avg_pool2d(p, stride) for p in coarse)]
+            parts = [p.unflatten(0, batch) for p in parts]
+        x = torch.cat(parts, dim=2)
+        return x.flatten(1, 2)[:, None] if self.config.time_mixing == "channels" else x
+
+    def _encode(self, x: Tensor) -> list[Tensor]:
+        features: list[Tensor] = []
+        for level, block in enumerate(self.encoder):
+            x = block(x)
+            out = x
+            if self.config.time_mixing == "stem+bottleneck":
+                over_time = x.transpose(1, 2)
+                over_time = over_time + self.mixers[level](over_time)
+                x = over_time.transpose(1, 2)
+                out = self.collapsers[level](over_time).transpose(1, 2)
+            features.append(out)
+            if level < len(self.encoder) - 1:
+                x = per_frame(nn.AvgPool2d(2), x)
+        return features
+
+    def forward(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> Motion:
+        """Predict the motion from the last frame to the next.
+
+        Parameters
+        ----------
+        frames : Tensor
+            (B, T, 1, H, W), about [0, 1]; any size.
+        flows : Tensor
+            (B, T, 2, H, W) px; ``flows[:, i]`` is the backward flow from frame i to frame i - 1, zero for i = 0.
+        segmentations : Tensor
+            (B, T, 4, H, W) class probabilities; all zero where no segmentation is known.
+
+        Returns
+        -------
+        Motion
+            Flow in px and kernels at the size of the frames.
+        """
+        height, width = frames.shape[-2:]
+        *skips, deepest = self._encode(self._trunk_input(frames, flows, segmentations))
+        decoders = (self.flow_decoder, self.kernel_v_decoder, self.kernel_h_decoder)
+        flow, kernel_v, kernel_h = (self._enlarge(d(deepest, skips), height, width) for d in decoders)
+        return Motion(flow * self.config.flow_scale, kernel_v, kernel_h)
+
+    def _enlarge(self, x: Tensor, height: int, width: int) -> Tensor:
+        if self.config.trunk_stride > 1:
+            x = F.interpolate(x, scale_factor=self.config.trunk_stride, mode="bilinear", align_corners=False)
+        return x[..., :height, :width].contiguous()
+
+    def predict_next(
+        self, frames: Tensor, flows: Tensor, segmentations: Tensor, border: str = "replicate"
+    ) -> tuple[Tensor, Motion]:
+        """Return the next frame (B, 1, H, W) and the motion that made it out of the last frame."""
+        motion = self(frames, flows, segmentations)
+        return sdc(frames[:, -1], motion.flow, motion.kernel_v, motion.kernel_h, border=border), motion
+
+
+def create_sdcnet(preset: str = "lite", **overrides: Any) -> SDCNet:
+    """Return a new `SDCNet` of a preset, with single fields overridden."""
+    return SDCNet(SDCNetConfig.model_validate({**PRESETS[preset].model_dump(), **overrides}))
