@@ -9,6 +9,11 @@ from pathlib import Path
 os.environ.setdefault("NAPARI_CONFIG", "")
 
 import pytest
+from hypothesis import settings
+
+# A shared or slow machine must not fail a property test: speed is measured in benchmarks/, not here.
+settings.register_profile("cellsim", deadline=None, derandomize=True)
+settings.load_profile("cellsim")
 
 _SHARED = Path(os.environ.get("CELLSIM_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

@@ -13,27 +13,33 @@ from ..ops import sdc
 
 # Half of the overlap of two tiles. The networks see further, but what lies beyond barely counts.
 MARGIN = 48
+_ALIGNMENT = 32
 
 
 def spans(length: int, tile: int, margin: int = MARGIN) -> list[tuple[int, int]]:
-    """Cut [0, length) into spans of at most `tile`, equal in size, neighbours overlapping by ``2·margin``."""
-    if length <= tile:
-        return [(0, length)]
-    step = tile - 2 * margin
-    count = -(-(length - 2 * margin) // step)
-    starts = [round(i * (length - tile) / (count - 1)) for i in range(count)]
-    return [(start, start + tile) for start in starts]
+    """Cut [0, length) into spans of at most `tile`, neighbours overlapping by at least ``2·margin``.
+
+    Spans start at multiples of 32, where the networks' coarse grids lie in a whole field too; otherwise tiles would
+    be sampled differently and their seams would show.
+    """
+    step = (tile - 2 * margin) // _ALIGNMENT * _ALIGNMENT
+    found = []
+    start = 0
+    while start + tile < length:
+        found.append((start, start + tile))
+        start += step
+    return [*found, (start, length)]
 
 
 def ramp(span: tuple[int, int], length: int, margin: int, like: Tensor) -> Tensor:
-    """Weights of one span: 1 inside, falling linearly to almost 0 across the overlap, 1 at the field's border."""
+    """Weights of one span: 0 next to its ends, where it lacks surroundings, 1 inside, 1 up to the field's border."""
     start, stop = span
     position = torch.arange(stop - start, device=like.device, dtype=like.dtype) + 0.5
     weight = torch.ones_like(position)
     if start > 0:
-        weight = torch.minimum(weight, position / (2 * margin))
+        weight = torch.minimum(weight, (position / margin - 0.5).clamp(0, 1))
     if stop < length:
-        weight = torch.minimum(weight, position.flip(0) / (2 * margin))
+        weight = torch.minimum(weight, (position.flip(0) / margin - 0.5).clamp(0, 1))
     return weight
 
 
