@@ -46,6 +46,7 @@ lint: setup $(VENV)/.lint.stamp
 	$(BIN)/npe2 validate --imports src/napari_cellsim/napari.yaml
 
 docs: setup $(VENV)/.docs.stamp
+	rm -rf docs/reference/api  # pages of names that are gone
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
