@@ -1,4 +1,7 @@
-"""Sphinx configuration: MyST pages and numpydoc reference of the *installed* package; needs no network."""
+"""Sphinx configuration: MyST pages and numpydoc reference of the *installed* package; needs no network.
+
+Formulas are written in plain characters: a page with TeX would need a script from the network to show them.
+"""
 
 import napari_cellsim
 
@@ -12,12 +15,11 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
