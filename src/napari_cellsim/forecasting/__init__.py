@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from .files import open_result
     from .forecast import Forecast
     from .layers import paste
-    from .predict import FrameReady, forecast_job, predict
+    from .prediction import FrameReady, forecast_job, predict
 
 _HOME = {
     "Estimate": "cost",
     "Forecast": "forecast",
-    "FrameReady": "predict",
+    "FrameReady": "prediction",
     "choose_device": "devices",
     "devices": "devices",
     "estimate": "cost",
-    "forecast_job": "predict",
+    "forecast_job": "prediction",
     "open_result": "files",
     "paste": "layers",
-    "predict": "predict",
+    "predict": "prediction",
 }
 __all__ = [
     "Estimate",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..data import TimeLapse
     from ..models import Model
+    from .sources import FlowSource, SegmentationSource
 
 # Edge of the picture on which one step is timed, px of the model's grid.
 _PROBE = 128
@@ -31,7 +32,7 @@ class Estimate:
     memory_bytes: int
 
 
-_seconds_per_pixel: dict[tuple[str, str], float] = {}
+_seconds_per_pixel: dict[tuple[str, str, str, str], float] = {}
 
 
 def estimate(
@@ -41,15 +42,17 @@ def estimate(
     regions: Sequence[tuple[int, int, int, int]] | None = None,
     device: str = "auto",
     pixel_size: float | None = None,
+    flow: FlowSource = "model",
+    segmentation: SegmentationSource = "model",
 ) -> Estimate:
-    """Estimate time and memory of a forecast with the model's own flow and segmentation.
+    """Estimate time and memory of a forecast.
 
     The first call for a model and device times one step on a small picture (well under a second for lite models);
     later calls cost nothing.
 
     Parameters
     ----------
-    movie, model, steps, regions, device, pixel_size
+    movie, model, steps, regions, device, pixel_size, flow, segmentation
         As for `forecast_job`.
 
     Returns
@@ -57,7 +60,7 @@ def estimate(
     Estimate
     """
     from .devices import choose_device
-    from .predict import CONTEXT, TILE
+    from .prediction import CONTEXT, TILE
 
     where = choose_device(device)
     size = pixel_size or movie.pixel_size
@@ -67,9 +70,9 @@ def estimate(
         min(y1 - y0 + 2 * CONTEXT, movie.height) * min(x1 - x0 + 2 * CONTEXT, movie.width) * zoom**2
         for y0, y1, x0, x1 in boxes
     ]
-    key = (model.hash, str(where))
+    key = (model.hash, str(where), _name(flow), _name(segmentation))
     if key not in _seconds_per_pixel:
-        _seconds_per_pixel[key] = _time_step(model, where)
+        _seconds_per_pixel[key] = _time_step(model, where, flow, segmentation)
     # The past costs two flows and three segmentations, about two more steps without the predictor.
     seconds = _seconds_per_pixel[key] * sum(areas) * (steps + 1)
     config = model.network.config
@@ -86,7 +89,11 @@ def _live_values_per_pixel(config: Any) -> float:
     return float(frames * (skips + 3 * config.widths[0] + config.decoder_widths[-1]) / config.trunk_stride**2)
 
 
-def _time_step(model: Model, device: Any) -> float:
+def _name(source: FlowSource | SegmentationSource) -> str:
+    return source if isinstance(source, str) else getattr(source, "hash", "array")
+
+
+def _time_step(model: Model, device: Any, flow: FlowSource, segmentation: SegmentationSource) -> float:
     import torch
 
     from ..base import JobToken
@@ -95,11 +102,11 @@ def _time_step(model: Model, device: Any) -> float:
 
     token = JobToken()
     network = model.network.to(device).eval()
-    flow, _ = flow_function("model", model, device, _PROBE, token)
-    segment, _ = segmentation_function("model", model, device, _PROBE, token)
+    estimate_flow, _ = flow_function(flow, model, device, _PROBE, token)
+    segment, _ = segmentation_function(segmentation, model, device, _PROBE, token)
     frames = torch.rand(1, network.config.frames, 1, _PROBE, _PROBE, device=device)
     with torch.inference_mode():
-        rolling = iterate(network, frames, flow, segment)
+        rolling = iterate(network, frames, estimate_flow, segment)
         next(rolling)
         start = time.perf_counter()
         float(next(rolling).frame.sum())  # reading a number waits for a GPU

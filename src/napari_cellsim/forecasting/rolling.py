@@ -23,7 +23,7 @@ from .sources import (
 from .tiles import TiledPredictor
 
 if TYPE_CHECKING:
-    from .predict import _Request
+    from .prediction import _Request
 
 
 @dataclass(frozen=True)

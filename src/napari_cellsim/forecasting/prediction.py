@@ -193,7 +193,7 @@ def _check(
         raise CellSimError(f"The pixel size is {pixel_size} µm; it must be greater than 0.")
     history = list(range(max(0, at + 1 - model.network.config.frames), at + 1))
     frames = movie.array(history, channel=channel, plane=plane)
-    check_frames(frames)
+    check_frames(frames, movie.name)
     size, warnings = _calibration(movie, model, pixel_size)
     zoom = size / model.card.pixel_size if size and model.card.pixel_size else 1.0
     return _Request(
@@ -312,8 +312,8 @@ def _free(device: Any) -> None:
 def _assemble(
     request: _Request, box: Region, done: list[Any], frames: np.ndarray, device: str, tile: int
 ) -> Forecast:
-    movie = request.movie
     y0, y1, x0, x1 = box
+    movie = request.movie.crop(y0, y1, x0, x1)
     stack = {
         name: None if getattr(done[0], name) is None else np.stack([getattr(d, name) for d in done])
         for name in ("frame", "flow", "kernel_v", "kernel_h", "kernel_deviation", "segmentation")
@@ -357,7 +357,8 @@ def _assemble(
         n_planes=movie.n_planes,
         pixel_size=movie.pixel_size,
         interval=movie.interval,
-        origin=(movie.origin[0] + y0, movie.origin[1] + x0),
+        origin=movie.origin,
+        placement=movie.placement,
         trap_id=movie.trap_id,
         name=movie.name,
         provenance=provenance,
