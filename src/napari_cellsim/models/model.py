@@ -1,0 +1,305 @@
+"""Model: networks, card and hash, and the file they are kept in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from napari_cellsim.base import CellSimError, now, versions
+
+from .card import FORMAT_VERSION, ModelCard
+from .header import CONTENT_KEY, SUFFIX, VERSION_KEY, Content, Header, NetworkRecord, read_header
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+KINDS = ("sdcnet", "pwcnet", "unet")
+
+
+@dataclass(eq=False)
+class Model:
+    """Networks that belong together, with what their users must know.
+
+    Parameters
+    ----------
+    name : str
+        Name for people and for `load_model`.
+    kind : {"sdcnet", "pwcnet", "unet"}
+        What the model does; also the role of its principal network.
+    networks : dict of str to torch.nn.Module
+        Networks by role; each was made by `nets.create`.
+    card : ModelCard
+        Description, training data, calibration, partners.
+    source : Path or None
+        File the model was loaded from.
+    warnings : list of str
+        What was found odd while the model was put to use, e.g. a partner other than the training's.
+
+    Raises
+    ------
+    CellSimError
+        If the kind is unknown or its network is missing.
+    """
+
+    name: str
+    kind: str
+    networks: dict[str, nn.Module]
+    card: ModelCard = field(default_factory=ModelCard)
+    source: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise CellSimError(
+                f"Model {self.name!r} has the unknown kind {self.kind!r}; a kind is one of {', '.join(KINDS)}."
+            )
+        if self.kind not in self.networks:
+            raise CellSimError(f"Model {self.name!r} of kind {self.kind!r} has no network {self.kind!r}.")
+
+    @classmethod
+    def create(
+        cls, name: str, kind: str, preset: str = "lite", *, card: ModelCard | None = None, **overrides: Any
+    ) -> Self:
+        """Make an untrained model.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        kind : {"sdcnet", "pwcnet", "unet"}
+            Its principal and only network.
+        preset : {"lite", "thesis"}
+            Size of the network.
+        card : ModelCard or None
+            None for an empty card.
+        **overrides
+            Single fields of the network's configuration.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        CellSimError
+            If kind, preset or a field is unknown.
+        """
+        from napari_cellsim import nets
+
+        return cls(name, kind, {kind: nets.create(kind, preset, **overrides)}, card or ModelCard())
+
+    @property
+    def network(self) -> Any:
+        """The principal network, a `torch.nn.Module`."""
+        return self.networks[self.kind]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of kind, configurations and weights (as float32), hexadecimal; the same after save and load.
+
+        Computed anew on each call, since weights change in training.
+        """
+        return _hash(self._tensors(half=False), self.kind, self._records())
+
+    def to(self, device: str | torch.device) -> Self:
+        """Move all networks to a device and return the model itself."""
+        for network in self.networks.values():
+            network.to(device)
+        return self
+
+    def save(self, path: str | Path, *, half: bool = False) -> str:
+        """Write the model to one file, which appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            A ``*.safetensors`` file; replaced if it exists.
+        half : bool
+            Whether to store weights as float16, which halves the file and rounds the weights.
+
+        Returns
+        -------
+        str
+            `hash` of the model in the file: that of the rounded weights if `half`.
+
+        Raises
+        ------
+        CellSimError
+            If the path has another suffix, a weight is too large for float16, or writing fails.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import save_file
+
+        from napari_cellsim.data import atomic_path
+
+        path = Path(path).expanduser()
+        if path.suffix != SUFFIX:
+            raise CellSimError(f"A model is saved as *{SUFFIX}, not as {path.name}; change the file's name.")
+        tensors = self._tensors(half)
+        digest = _hash(tensors, self.kind, self._records())
+        content = Content(
+            name=self.name,
+            kind=self.kind,
+            networks=self._records(),
+            card=self.card,
+            hash=digest,
+            written=now(),
+            versions=versions(),
+        )
+        # The version stands outside the content, so that it can be read whatever a later content looks like.
+        text = content.model_dump_json(exclude={"card": {"format_version"}})
+        try:
+            with atomic_path(path) as temporary:
+                save_file(tensors, temporary, metadata={VERSION_KEY: str(FORMAT_VERSION), CONTENT_KEY: text})
+        except (OSError, SafetensorError) as error:
+            raise CellSimError(f"Model {self.name!r} cannot be written to {path}: {error}.") from error
+        return digest
+
+    def _records(self) -> dict[str, NetworkRecord]:
+        records = {}
+        for role, network in self.networks.items():
+            name = _network_name(network)
+            config: Any = network.config
+            records[role] = NetworkRecord(network=name, config=config.model_dump(mode="json"))
+        return records
+
+    def _tensors(self, half: bool) -> dict[str, Tensor]:
+        """Return all weights on the CPU, floating ones as float32 or float16, by ``role.key``."""
+        import torch
+
+        tensors = {}
+        for role, network in self.networks.items():
+            for key, tensor in network.state_dict().items():
+                tensor = tensor.detach().cpu()
+                if tensor.is_floating_point():
+                    stored = tensor.to(torch.float16 if half else torch.float32)
+                    if half and not torch.equal(stored.isfinite(), tensor.isfinite()):
+                        raise CellSimError(
+                            f"Weight {key} of model {self.name!r} is too large for float16; save it in full precision."
+                        )
+                    tensor = stored
+                tensors[f"{role}.{key}"] = tensor.contiguous()
+        return tensors
+
+
+def read_model(path: Path) -> Model:
+    """Load a model file.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `Model.save` wrote.
+
+    Returns
+    -------
+    Model
+        On the CPU, float32, in evaluation mode.
+
+    Raises
+    ------
+    CellSimError
+        If the file is missing, damaged, not a CellSim model, from a newer version, or does not hold exactly
+        the weights that its configuration asks for.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    header = read_header(path)
+    content = header.content
+    model = _build(path, header)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CellSimError(
+            f"The weights in model file {path} cannot be read: {error}; get it again."
+        ) from error
+    tensors = {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}
+    if _hash(tensors, content.kind, content.networks) != content.hash:
+        raise CellSimError(
+            f"Model file {path} was altered or damaged: its weights do not fit its hash; get it again."
+        )
+    for role, network in model.networks.items():
+        prefix = f"{role}."
+        network.load_state_dict(
+            {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+        )
+        network.eval()
+    return model
+
+
+def _build(path: Path, header: Header) -> Model:
+    """Make the networks a header describes and check that the file has their weights, before reading them."""
+    from napari_cellsim import nets
+
+    content = header.content
+    try:
+        networks = {
+            role: nets.create(record.network, "lite", **record.config)
+            for role, record in content.networks.items()
+        }
+        model = Model(content.name, content.kind, networks, content.card, source=path)
+    except CellSimError as error:
+        raise CellSimError(f"Model file {path} cannot be used: {error}") from error
+    expected = {
+        f"{role}.{key}": tuple(tensor.shape)
+        for role, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
+    check_keys(f"Model file {path}", expected, header.shapes)
+    return model
+
+
+def check_keys(what: str, expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> None:
+    """Raise a sentence if the found weights are not exactly the expected ones.
+
+    Parameters
+    ----------
+    what : str
+        The file, for the sentence.
+    expected, found : dict
+        Shapes by name.
+
+    Raises
+    ------
+    CellSimError
+        Naming the first few weights that are missing, unknown or of another shape.
+    """
+    both = sorted(expected.keys() & found.keys())
+    faults = {
+        "lacks the weights": sorted(expected.keys() - found.keys()),
+        "has unknown weights": sorted(found.keys() - expected.keys()),
+        "has weights of another shape": [key for key in both if expected[key] != found[key]],
+    }
+    parts = []
+    for fault, keys in faults.items():
+        if keys:
+            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+            parts.append(f"{fault} {', '.join(keys[:3])}{more}")
+    if parts:
+        raise CellSimError(f"{what} does not fit its network: it {'; it '.join(parts)}. Choose another file.")
+
+
+def _network_name(network: nn.Module) -> str:
+    from napari_cellsim import nets
+
+    known = {"sdcnet": nets.SDCNet, "pwcnet": nets.PWCNet, "unet": nets.UNet}
+    for name, network_class in known.items():
+        if isinstance(network, network_class):
+            return name
+    raise CellSimError(f"A {type(network).__name__} cannot be saved; a model holds {', '.join(known)}.")
+
+
+def _hash(tensors: dict[str, Tensor], kind: str, records: dict[str, NetworkRecord]) -> str:
+    configs = {role: record.model_dump() for role, record in records.items()}
+    digest = hashlib.sha256(json.dumps([kind, configs], sort_keys=True).encode())
+    for key in sorted(tensors):
+        tensor = tensors[key].float() if tensors[key].is_floating_point() else tensors[key]
+        array = tensor.contiguous().numpy()
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{key}{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
