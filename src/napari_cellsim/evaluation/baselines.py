@@ -19,7 +19,8 @@ from ..base import CellSimError
 Frames = npt.NDArray[np.float32]
 
 DEFAULT_SIGMA = 0.7
-"""Blur in pixels where nothing can be tuned: the value that prototypes found best on the phantom (PHANTOM.md §3)."""
+"""Blur in pixels where nothing can be tuned: the value that prototypes found best on the phantom (PHANTOM.md
+§3)."""
 
 SIGMAS = (0.0, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8, 3.4, 4.0)
 """Blurs in pixels that `tune_sigma` chooses from."""
@@ -55,8 +56,8 @@ def blurred_copy_last(history: Any, steps: int, sigma: float | Sequence[float] =
     history : array (T, Y, X)
     steps : int
     sigma : float or one float per step
-        Standard deviation in pixels; 0 leaves the frame alone. Tune it with `tune_sigma`, never on the frames to be
-        predicted.
+        Standard deviation in pixels; 0 leaves the frame alone. Tune it with `tune_sigma`, never on the frames
+        to be predicted.
 
     Returns
     -------
@@ -77,9 +78,9 @@ def blurred_copy_last(history: Any, steps: int, sigma: float | Sequence[float] =
 def tune_sigma(sequences: Sequence[Any], steps: int, at: Sequence[int] | None = None) -> tuple[float, ...]:
     """Choose the blur of `blurred_copy_last` for every step, on frames that are not the ones to be judged.
 
-    For each horizon h the σ of `SIGMAS` with the least mean squared error of frame t + h predicted from the blurred
-    frame t. A horizon longer than every sequence takes the σ of the longest horizon seen, and `DEFAULT_SIGMA` where
-    no pair of frames exists.
+    For each horizon h the σ of `SIGMAS` with the least mean squared error of frame t + h predicted from the
+    blurred frame t. A horizon longer than every sequence takes the σ of the longest horizon seen, and
+    `DEFAULT_SIGMA` where no pair of frames exists.
 
     Parameters
     ----------
@@ -144,8 +145,8 @@ def constant_flow(history: Any, steps: int, flow: Any = None) -> Frames:
     """Let the last observed motion go on for ever.
 
     With the backward flow F of the last frame pair, the picture after k steps is the last frame sampled once,
-    ``I(t+k)(x) = I(t)(φ_k(x))``, where ``φ_0(x) = x`` and ``φ_k(x) = φ_{k-1}(x) + F(φ_{k-1}(x))``: a pixel is traced
-    back through k steps of a steady flow. Sampling is bilinear with replicated borders.
+    ``I(t+k)(x) = I(t)(φ_k(x))``, where ``φ_0(x) = x`` and ``φ_k(x) = φ_{k-1}(x) + F(φ_{k-1}(x))``: a pixel is
+    traced back through k steps of a steady flow. Sampling is bilinear with replicated borders.
 
     Parameters
     ----------

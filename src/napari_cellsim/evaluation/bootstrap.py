@@ -54,8 +54,8 @@ def ratio_interval(
     Parameters
     ----------
     numerators, denominators : array (N,)
-        Two values of each sequence, e.g. the errors of model and baseline. Drawn together, so that what makes a
-        sequence difficult for both cancels.
+        Two values of each sequence, e.g. the errors of model and baseline. Drawn together, so that what makes
+        a sequence difficult for both cancels.
     level, resamples, seed
         As in `bootstrap_interval`.
 

@@ -49,7 +49,8 @@ class HorizonSummary(Strict):
     best_baseline : str
         The baseline with the least mean MSE.
     mse_ratio : dict
-        Baseline -> mean MSE of the model over mean MSE of the baseline, paired by sequence; below 1 is better.
+        Baseline -> mean MSE of the model over mean MSE of the baseline, paired by sequence; below 1 is
+        better.
     """
 
     horizon: int
@@ -112,8 +113,8 @@ class Comparison(JsonFile):
 def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: int = 0) -> Comparison:
     """Average reports over sequences, with bootstrap intervals.
 
-    Forecasts of one sequence (equal `Report.sequence`) are averaged first: overlapping windows of one movie are not
-    independent, and pretending so would make the intervals too narrow.
+    Forecasts of one sequence (equal `Report.sequence`) are averaged first: overlapping windows of one movie
+    are not independent, and pretending so would make the intervals too narrow.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ def frechet_distance(real: Any, fake: Any) -> float:
     """Squared Fréchet (2-Wasserstein) distance of the Gaussians fitted to two feature sets.
 
     ``|µr - µf|² + Tr(Σr + Σf - 2 (Σr Σf)^½)`` (Heusel et al. 2017, arXiv:1706.08500, eq. 6), covariances with
-    1/(N-1). The trace of the root is taken from the symmetric ``Σr^½ Σf Σr^½``, which has the same eigenvalues as
-    ``Σr Σf`` and stays well-behaved when there are fewer samples than dimensions.
+    1/(N-1). The trace of the root is taken from the symmetric ``Σr^½ Σf Σr^½``, which has the same
+    eigenvalues as ``Σr Σf`` and stays well-behaved when there are fewer samples than dimensions.
 
     Parameters
     ----------
@@ -92,10 +92,11 @@ def kid(real: Any, fake: Any) -> float:
 
 
 def precision_recall(real: Any, fake: Any, neighbours: int = 3) -> PrecisionRecall:
-    """Improved precision and recall from nearest-neighbour balls (Kynkäänniemi et al. 2019, arXiv:1904.06991).
+    """Improved precision and recall from nearest-neighbour balls.
 
-    A sample belongs to the manifold of a set if it lies within the ball around any of the set's samples that
-    reaches to this sample's `neighbours`-th nearest neighbour in the set.
+    Kynkäänniemi et al. 2019, arXiv:1904.06991. A sample belongs to the manifold of a set if it lies within
+    the ball around any of the set's samples that reaches to this sample's `neighbours`-th nearest neighbour
+    in the set.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..base import CellSimError
 from ..data import TimeLapse, atomic_path, flow_to_rgb, flow_wheel
 from ..forecasting import Forecast
+from .region import region_of
 
 Picture = npt.NDArray[np.uint8]
 
@@ -22,14 +23,12 @@ _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 _DIFFERENCE_RANGE = 0.25  # share of the display range at which the difference reaches full colour
 
 
-def draw_figure(
-    path: str | Path, movie: TimeLapse, forecast: Forecast, *, region: tuple[int, int, int, int] | None = None
-) -> Path:
+def draw_figure(path: str | Path, movie: TimeLapse, forecast: Forecast) -> Path:
     """Draw a forecast as PNG: columns are frames; rows truth, prediction, difference and motion.
 
-    Grey values run from the 0.5 to the 99.5 percentile of the last visible frame in all pictures. The difference is
-    prediction minus truth, red where too bright and blue where too dark, saturated at a quarter of that range. Motion
-    is minus the backward flow, coloured by direction as the wheel shows.
+    Grey values run from the 0.5 to the 99.5 percentile of the last visible frame in all pictures. The
+    difference is prediction minus truth, red where too bright and blue where too dark, saturated at a quarter
+    of that range. Motion is minus the backward flow, coloured by direction as the wheel shows.
 
     Parameters
     ----------
@@ -38,8 +37,6 @@ def draw_figure(
     movie : TimeLapse
         The movie that was forecast; rows without truth are left blank.
     forecast : Forecast
-    region : tuple of int, optional
-        ``(y0, y1, x0, x1)`` that the forecast covers.
 
     Returns
     -------
@@ -50,7 +47,7 @@ def draw_figure(
     CellSimError
         If the file cannot be written.
     """
-    y0, y1, x0, x1 = region or (0, movie.height, 0, movie.width)
+    y0, y1, x0, x1 = region_of(movie, forecast)
     predicted = np.asarray(forecast.frames)[0, :, 0]
     until = min(movie.n_times, forecast.at + 1 + len(predicted))
     frames = movie.array(slice(forecast.at, until), channel=forecast.channel, plane=forecast.plane)[
@@ -70,7 +67,10 @@ def draw_figure(
         ("predicted", [grey(last), *map(grey, predicted)]),
         (
             "difference",
-            [grey(last) * 0 + 255, *(_difference((p - t) / span) for p, t in zip(predicted, truth))],
+            [
+                grey(last) * 0 + 255,
+                *(_difference((p - t) / span) for p, t in zip(predicted, truth, strict=False)),
+            ],
         ),
         (
             f"motion, up to\n{largest:.1f} px/frame",

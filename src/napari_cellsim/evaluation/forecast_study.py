@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base import CellSimError, JobToken
+from ..base import CellSimError
 from ..data import TimeLapse
 from ..forecasting import Forecast, predict
 from . import metrics
 from .baselines import blurred_copy_last, constant_flow, copy_last, tune_sigma
+from .cells import true_cells
+from .region import region_of
 from .report import BASELINES, Horizon, Method, RegionScores, Report, Scores
 
 if TYPE_CHECKING:
     from ..models import Model
 
-TUNING_FRAMES = 12
-"""So many of the last visible frames choose the blur of a single movie: enough for 5 steps, and quick."""
+RECENT_FRAMES = 12
+"""So many visible frames feed the baselines and tune the blur: enough for 5 steps, and cheap for a long
+movie."""
 
 Frames = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -31,16 +34,10 @@ def evaluate(
     *,
     at: int,
     steps: int = 5,
-    flow: Any = "model",
-    segmentation: Any = "model",
-    channel: int = 0,
-    plane: int = 0,
-    region: tuple[int, int, int, int] | None = None,
-    device: str = "auto",
     cells: Any = None,
     sigma: Sequence[float] | None = None,
     sequence: str | None = None,
-    token: JobToken | None = None,
+    **options: Any,
 ) -> Report:
     """Forecast a movie from frame `at` and compare with the frames that follow.
 
@@ -52,13 +49,10 @@ def evaluate(
         Index of the last frame that model and baselines may see.
     steps : int
         Frames to predict; horizons beyond the end of the movie have no truth and are left out.
-    flow, segmentation, channel, plane, device
-        As `predict`.
-    region : tuple of int, optional
-        ``(y0, y1, x0, x1)`` in pixels, the whole image by default.
     cells, sigma, sequence
-        As `assess`.
-    token : JobToken, optional
+        As `assess`; without `cells` those of `true_cells`.
+    **options
+        As `predict`; `regions` may hold one rectangle.
 
     Returns
     -------
@@ -67,34 +61,28 @@ def evaluate(
     Raises
     ------
     CellSimError
-        As `predict`, and if no frame follows `at`.
+        As `predict`, and if no frame follows `at` or there are several regions.
     """
     if at >= movie.n_times - 1:
         raise CellSimError(
-            f"{movie.name} has {movie.n_times} frames, so nothing follows frame {at}: evaluate from an earlier frame."
+            f"{movie.name} has {movie.n_times} frames, so none follows frame {at}: evaluate from an earlier one."
         )
-    forecast = predict(
-        movie,
-        model,
-        steps=steps,
-        at=at,
-        flow=flow,
-        segmentation=segmentation,
-        channel=channel,
-        plane=plane,
-        regions=None if region is None else [region],
-        device=device,
-        token=token,
-    )
-    one = forecast[0] if isinstance(forecast, list) else forecast
-    return assess(movie, one, region=region, cells=cells, sigma=sigma, sequence=sequence)
+    found = predict(movie, model, steps=steps, at=at, **options)
+    forecasts = found if isinstance(found, list) else [found]
+    if len(forecasts) != 1:
+        raise CellSimError(
+            f"{len(forecasts)} regions were given, but one report is about one: evaluate each by itself."
+        )
+    if cells is None:
+        chosen = {key: options[key] for key in ("segmentation", "device") if key in options}
+        cells = true_cells(movie, forecasts[0], model, **chosen)
+    return assess(movie, forecasts[0], cells=cells, sigma=sigma, sequence=sequence)
 
 
 def assess(
     movie: TimeLapse,
     forecast: Forecast,
     *,
-    region: tuple[int, int, int, int] | None = None,
     cells: Any = None,
     sigma: Sequence[float] | None = None,
     sequence: str | None = None,
@@ -107,15 +95,14 @@ def assess(
         The movie that was forecast.
     forecast : Forecast
         Its first sample is judged.
-    region : tuple of int, optional
-        ``(y0, y1, x0, x1)`` that the forecast covers; the whole image by default.
-    cells : array (T, Y, X), optional
-        Non-zero where the *movie's* frames (whole image, all times) show a cell.
+    cells : array (H, Y, X), optional
+        True where the frames after the last visible one show a cell, on the forecast's own grid.
     sigma : sequence of float, optional
-        Blur of `blurred_copy_last` in pixels, one per step, tuned on validation sequences; by default it is tuned on
-        the movie's own frames up to the last visible one.
+        Blur of `blurred_copy_last` in pixels, one per step, tuned on validation sequences; by default it is
+        tuned on the movie's own frames up to the last visible one.
     sequence : str, optional
-        Name under which `compare_sequences` averages several forecasts; the movie's name by default.
+        Name under which `compare_sequences` averages several forecasts; the movie's source or name by
+        default.
 
     Returns
     -------
@@ -124,44 +111,45 @@ def assess(
     Raises
     ------
     CellSimError
-        If shapes of forecast, region and cells do not fit the movie.
+        If forecast, masks or blur do not fit the movie.
     """
-    y0, y1, x0, x1 = region or (0, movie.height, 0, movie.width)
-    at, predicted = forecast.at, np.asarray(forecast.frames)[0, :, 0]
-    steps = len(predicted)
-    window = (..., slice(y0, y1), slice(x0, x1))
-    frames = movie.array(slice(0, at + 1 + steps), channel=forecast.channel, plane=forecast.plane)[window]
-    history, truth = frames[: at + 1], frames[at + 1 :]
-    if predicted.shape[1:] != history.shape[1:]:
+    at, steps = forecast.at, forecast.steps
+    predicted = np.asarray(forecast.frames)[0, :, 0]
+    box = region_of(movie, forecast)
+    first = max(0, at + 1 - RECENT_FRAMES)
+    y0, y1, x0, x1 = box
+    times = slice(first, at + 1 + steps)
+    frames = movie.array(times, channel=forecast.channel, plane=forecast.plane)[:, y0:y1, x0:x1]
+    history, truth = frames[: at + 1 - first], frames[at + 1 - first :]
+    masks = None if cells is None else np.asarray(cells) > 0
+    if masks is not None and (len(masks) < len(truth) or masks.shape[1:] != predicted.shape[1:]):
         raise CellSimError(
-            f"The forecast has {predicted.shape[1]} x {predicted.shape[2]} pixels, but the region of {movie.name} has "
-            f"{history.shape[1]} x {history.shape[2]}: name the region that was forecast."
+            f"The cell masks have the shape {masks.shape}, but {len(truth)} true frames of {predicted.shape[1]} x "
+            f"{predicted.shape[2]} px are judged: give one mask for each."
         )
-    masks = None if cells is None else _cell_masks(cells, movie)[at + 1 :][window]
-    recent = history[-TUNING_FRAMES:]
-    tuned = tuple(sigma) if sigma is not None else tune_sigma([recent], steps)
+    tuned = tuple(sigma) if sigma is not None else tune_sigma([history], steps)
     forecasts: dict[Method, Frames] = {
         "model": predicted,
         "copy_last": copy_last(history, steps),
         "blurred_copy_last": blurred_copy_last(history, steps, tuned),
         "constant_flow": constant_flow(history, steps),
     }
-    own_frames = f"frames {at + 1 - len(recent)} to {at} of the movie"
+    source = str(movie.source or movie.name)
     return Report(
-        input=str(movie.source or movie.name),
-        sequence=sequence or movie.name,
+        input=source,
+        sequence=sequence or source,
         at=at,
         steps=steps,
         channel=forecast.channel,
         plane=forecast.plane,
-        region=region,
-        pixel_size=movie.pixel_size,
-        interval=movie.interval,
+        region=None if box == (0, movie.height, 0, movie.width) else box,
+        pixel_size=forecast.pixel_size,
+        interval=forecast.interval,
         model=_model_identity(forecast),
         blur_sigma=list(tuned),
-        blur_tuned_on=own_frames if sigma is None else "validation sequences",
+        blur_tuned_on="validation sequences" if sigma is not None else f"frames {first} to {at} of the movie",
         horizons=[
-            _horizon(k, forecasts, target, None if masks is None else masks[k], at, movie.interval)
+            _horizon(k, forecasts, target, None if masks is None else masks[k], at, forecast.interval)
             for k, target in enumerate(truth)
         ],
         warnings=[str(line) for line in forecast.provenance.get("warnings", [])],
@@ -175,7 +163,8 @@ def score(prediction: Any, target: Any, cells: Mask | None = None) -> Scores:
     Parameters
     ----------
     prediction, target : array (Y, X)
-        In any common intensity unit; both are scaled by the target's range (and mean and deviation for ``*_z``).
+        In any common intensity unit; both are scaled by the target's range (and mean and deviation for
+        ``*_z``).
     cells : array of bool (Y, X), optional
 
     Returns
@@ -232,16 +221,6 @@ def _horizon(
 def _ratio(error: float | None, others: list[float | None]) -> float | None:
     best = min((other for other in others if other is not None), default=None)
     return None if error is None or not best else error / best
-
-
-def _cell_masks(cells: Any, movie: TimeLapse) -> Mask:
-    masks = np.asarray(cells) != 0
-    expected = (movie.n_times, movie.height, movie.width)
-    if masks.shape != expected:
-        raise CellSimError(
-            f"The cell masks have shape {masks.shape}, but {movie.name} needs (T, Y, X) = {expected}."
-        )
-    return masks
 
 
 def _model_identity(forecast: Forecast) -> dict[str, str | None]:

@@ -1,7 +1,7 @@
 """How far a predicted picture is from the true one.
 
-All functions take ``(prediction, target, data_range=1.0)`` of equal shape ``(..., Y, X)``, NumPy or torch, and
-return one float; they compute in float64. Definitions: MODELS.md §11.
+All functions take ``(prediction, target, data_range=1.0)`` of equal shape ``(..., Y, X)``, NumPy or torch,
+and return one float; they compute in float64. Definitions: MODELS.md §11.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def psnr(prediction: Any, target: Any, data_range: float = 1.0, mask: Any = None
 def ssim(prediction: Any, target: Any, data_range: float = 1.0, mask: Any = None) -> float:
     """Windowed structural similarity, averaged over the pictures.
 
-    Gaussian window of 11 x 11 pixels, σ = 1.5, K1 = 0.01, K2 = 0.03, population statistics, averaged where the
-    window lies inside the picture (Wang et al. 2004, doi:10.1109/TIP.2003.819861, eq. 13); scikit-image computes it.
+    Gaussian window of 11 x 11 pixels, σ = 1.5, K1 = 0.01, K2 = 0.03, population statistics, averaged where
+    the window lies inside the picture (Wang et al. 2004, doi:10.1109/TIP.2003.819861, eq. 13); scikit-image
+    computes it.
 
     Parameters
     ----------
@@ -113,8 +114,8 @@ def ssim(prediction: Any, target: Any, data_range: float = 1.0, mask: Any = None
 def psnr_thesis(prediction: Any, target: Any, data_range: float = 1.0) -> float:
     """PSNR as in Reich 2020: ``10 log10(max(prediction)² / (MSE + 1e-8))``, in dB.
 
-    Kept for comparison with the thesis only: its peak is that of the *prediction*, so that a bright wrong pixel
-    raises it, and `data_range` has no influence (MODELS.md §11).
+    Kept for comparison with the thesis only: its peak is that of the *prediction*, so that a bright wrong
+    pixel raises it, and `data_range` has no influence (MODELS.md §11).
     """
     first, second = _pair(prediction, target, data_range)
     error = float(np.mean((first - second) ** 2)) + _THESIS_EPSILON
@@ -126,8 +127,8 @@ def ssim_thesis(prediction: Any, target: Any, data_range: float = 1.0) -> float:
     """SSIM as in Reich 2020: ``4 µp µt Cov / ((µp² + µt²)(σp² + σt²))`` over the whole array at once.
 
     Kept for comparison with the thesis only: no window, no stabilising constants (NaN for two constant or two
-    zero-mean pictures), a covariance with 1/N beside variances with 1/(N-1), and `data_range` has no influence
-    (MODELS.md §11).
+    zero-mean pictures), a covariance with 1/N beside variances with 1/(N-1), and `data_range` has no
+    influence (MODELS.md §11).
     """
     first, second = _pair(prediction, target, data_range)
     mean_p, mean_t = first.mean(), second.mean()
@@ -138,7 +139,9 @@ def ssim_thesis(prediction: Any, target: Any, data_range: float = 1.0) -> float:
 
 
 def sharpness(prediction: Any, target: Any, data_range: float = 1.0, mask: Any = None) -> float:
-    """Standard deviation of the prediction's Laplacian over the target's: 1 is as sharp, less is blurred.
+    """Compare edge contrast: 1 is as sharp as the target, less is blurred.
+
+    The standard deviation of the prediction's Laplacian over that of the target's.
 
     Parameters
     ----------

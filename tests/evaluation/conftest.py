@@ -1,0 +1,28 @@
+"""An untrained model: it starts as copy-last-frame, so that its scores are known beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_cellsim.data import TimeLapse
+from napari_cellsim.models import Model
+
+
+@pytest.fixture(scope="session")
+def untrained() -> Model:
+    return Model.create("untrained", "sdcnet", "lite")
+
+
+def drifting(frames: int = 8, size: int = 48, shift: int = 1, seed: int = 0) -> TimeLapse:
+    """A smooth texture that moves one pixel to the right per frame."""
+    texture = gaussian_filter(np.random.default_rng(seed).random((size, size + frames * shift)), 2.0) * 4000
+    pictures = [texture[:, (frames - t) * shift : (frames - t) * shift + size] for t in range(frames)]
+    stack = np.stack(pictures)[:, None, None].astype(np.float32)
+    return TimeLapse(frames=stack, pixel_size=0.108, interval=10.0, name=f"drifting {seed}")
+
+
+@pytest.fixture(scope="session")
+def movie() -> TimeLapse:
+    return drifting()
