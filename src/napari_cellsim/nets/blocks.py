@@ -80,7 +80,8 @@ class FrameChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `x` (B, T, C, H, W)."""
-        last = F.layer_norm(x.movedim(2, -1), self.weight.shape, self.weight, self.bias, self.eps)
+        channels = list(self.weight.shape)
+        last = F.layer_norm(x.movedim(2, -1), channels, self.weight, self.bias, self.eps)
         return last.movedim(-1, 2)
 
 
@@ -91,7 +92,8 @@ def make_norm(kind: Norm, channels: int) -> nn.Module:
 
 def per_frame(module: nn.Module, x: Tensor) -> Tensor:
     """Apply a 2-D module to every frame of `x` (B, T, C, H, W)."""
-    return module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    y: Tensor = module(x.flatten(0, 1))
+    return y.reshape(*x.shape[:2], *y.shape[1:])
 
 
 class ResidualBlock(nn.Module):
@@ -136,8 +138,8 @@ class ResidualBlock(nn.Module):
         else:
             y = per_frame(self.first, x)
         y = self.act1(self.norm1(y))
-        y = self.act2(self.norm2(per_frame(self.second, y)))
-        return y + per_frame(self.residual, x)
+        out: Tensor = self.act2(self.norm2(per_frame(self.second, y)))
+        return out + per_frame(self.residual, x)
 
 
 class Upsample(nn.Module):
@@ -162,7 +164,7 @@ class Upsample(nn.Module):
         # A 1×1 convolution and bilinear interpolation commute; the convolution is cheaper on the small map.
         y = self.conv(x.flatten(0, 1))
         y = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
-        return y.unflatten(0, x.shape[:2])
+        return y.reshape(*x.shape[:2], *y.shape[1:])
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

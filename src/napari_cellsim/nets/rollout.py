@@ -6,17 +6,28 @@ Each step computes one new flow pair and one new segmentation; everything older 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from ..base import JobToken
 from ..ops import warp
-from .sdcnet import Motion, SDCNet
+from .sdcnet import Motion, SDCNetConfig
 
 FlowFunction = Callable[[Tensor, Tensor], Tensor]
 SegmentFunction = Callable[[Tensor], Tensor]
+
+
+class Predictor(Protocol):
+    """What a roll-out needs of a network; `SDCNet` has it."""
+
+    @property
+    def config(self) -> SDCNetConfig:
+        """Number of frames read, and of classes."""
+
+    def predict_next(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> tuple[Tensor, Motion]:
+        """Return the next frame and the motion that made it."""
 
 
 class Step(NamedTuple):
@@ -69,7 +80,7 @@ def take_history(frames: Tensor, length: int) -> Tensor:
 
 
 def iterate(
-    predictor: SDCNet,
+    predictor: Predictor,
     frames: Tensor,
     flow: FlowFunction | None,
     segment: SegmentFunction | None,
@@ -82,7 +93,7 @@ def iterate(
 
     Parameters
     ----------
-    predictor : SDCNet
+    predictor : SDCNet or alike
         The network that predicts motion.
     frames : Tensor
         (B, T0, 1, H, W), about [0, 1]; the past, oldest first, at least one frame. A past shorter than the
@@ -126,7 +137,7 @@ def iterate(
 
 
 def roll_out(
-    predictor: SDCNet,
+    predictor: Predictor,
     frames: Tensor,
     steps: int,
     flow: FlowFunction | None,

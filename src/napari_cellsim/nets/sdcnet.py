@@ -112,7 +112,8 @@ class Decoder(nn.Module):
         for up, block, skip in zip(self.ups, self.blocks, reversed(skips), strict=True):
             x = block(torch.cat([up(x), skip], dim=2))
         # A (T, 1, 1) convolution without padding is a 1×1 convolution over time folded into channels.
-        return self.head(x.flatten(1, 2))
+        out: Tensor = self.head(x.flatten(1, 2))
+        return out
 
 
 class SDCNet(nn.Module):
@@ -225,12 +226,10 @@ class SDCNet(nn.Module):
             x = F.interpolate(x, scale_factor=self.config.trunk_stride, mode="bilinear", align_corners=False)
         return x[..., :height, :width].contiguous()
 
-    def predict_next(
-        self, frames: Tensor, flows: Tensor, segmentations: Tensor, border: str = "replicate"
-    ) -> tuple[Tensor, Motion]:
+    def predict_next(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> tuple[Tensor, Motion]:
         """Return the next frame (B, 1, H, W) and the motion that made it out of the last frame."""
         motion = self(frames, flows, segmentations)
-        return sdc(frames[:, -1], motion.flow, motion.kernel_v, motion.kernel_h, border=border), motion
+        return sdc(frames[:, -1], motion.flow, motion.kernel_v, motion.kernel_h), motion
 
 
 def create_sdcnet(preset: str = "lite", **overrides: Any) -> SDCNet:

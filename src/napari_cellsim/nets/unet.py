@@ -88,7 +88,7 @@ class UNet(nn.Module):
                 x = F.avg_pool2d(x[:, 0], 2)[:, None]
         for up, block in zip(self.ups, self.decoder, strict=True):
             x = block(torch.cat([up(x), skips.pop()], dim=2))
-        logits = self.head(x[:, 0])
+        logits: Tensor = self.head(x[:, 0])
         if stride > 1:
             logits = F.interpolate(logits, scale_factor=stride, mode="bilinear", align_corners=False)
         return logits[..., :height, :width]
