@@ -1,4 +1,4 @@
-"""Are these frames something that a forecast can be made from?"""
+"""Whether a forecast can be made from frames."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from ..base import CellSimError
 def flow_to_rgb(flow: NDArray[Any], max_magnitude: float | None = None) -> NDArray[np.uint8]:
     """Colour a displacement field as given (pass *minus* a backward flow to see motion).
 
-    Hue runs once around the circle of directions: red to the right, chartreuse down, cyan to the left, violet up. No displacement
-    is white, `max_magnitude` and more is fully saturated, and what is not finite is black.
+    Hue runs once around the circle of directions: red to the right, green down, cyan to the left, violet up. No
+    displacement is white, `max_magnitude` and more is fully saturated, and what is not finite is black.
 
     Parameters
     ----------
@@ -35,7 +35,9 @@ def flow_to_rgb(flow: NDArray[Any], max_magnitude: float | None = None) -> NDArr
     """
     flow = np.asarray(flow)
     if flow.ndim < 3 or flow.shape[-3] != 2:
-        raise CellSimError(f"A displacement field has the shape (..., 2, Y, X), but this array has {flow.shape}.")
+        raise CellSimError(
+            f"A displacement field has the shape (..., 2, Y, X), but this array has {flow.shape}."
+        )
     x = flow[..., 0, :, :].astype(np.float32)
     y = flow[..., 1, :, :].astype(np.float32)
     known = np.isfinite(x) & np.isfinite(y)
@@ -44,7 +46,7 @@ def flow_to_rgb(flow: NDArray[Any], max_magnitude: float | None = None) -> NDArr
     longest = float(magnitude.max(initial=0.0)) if max_magnitude is None else float(max_magnitude)
     saturation = np.clip(magnitude / longest, 0, 1) if longest > 0 else np.zeros_like(magnitude)
     hue = np.arctan2(y, x) / (2 * np.pi)
-    # Each primary is a raised cosine of the angle to its own direction: no kinks, hence no false edges, along the circle.
+    # Each primary is a raised cosine of the angle to its own direction: no kinks, hence no false edges in the colours.
     primaries = np.stack([0.5 + 0.5 * np.cos(2 * np.pi * (hue - k / 3)) for k in range(3)], axis=-1)
     primaries /= primaries.max(axis=-1, keepdims=True)
     rgb = 1 - saturation[..., None] * (1 - primaries)

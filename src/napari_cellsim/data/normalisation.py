@@ -61,7 +61,9 @@ def fit_scale(frames: NDArray[Any], method: Literal["percentile", "minmax"] = "p
     values = np.asarray(frames, dtype=np.float64).ravel()
     values = values[np.isfinite(values)]
     if not values.size:
-        raise CellSimError("These frames hold no number to scale intensities by: every value is NaN or infinite.")
+        raise CellSimError(
+            "These frames hold no number to scale intensities by: every value is NaN or infinite."
+        )
     if method not in ("percentile", "minmax"):
         raise CellSimError(f"Intensities cannot be scaled by {method!r}: choose 'percentile' or 'minmax'.")
     low, high = values.min(), values.max()

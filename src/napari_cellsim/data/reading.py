@@ -53,11 +53,11 @@ def open_timelapse(
     CellSimError
         If there is no movie, or a damaged, ambiguous or coloured one; the sentence says what to do.
     """
-    found = _read(source, trap, series)
+    found = _read(source, axes, trap, series)
     return to_timelapse(found, axes, pixel_size, interval)
 
 
-def _read(source: Any, trap: int | str | None, series: int | None) -> Source:
+def _read(source: Any, axes: str | None, trap: int | str | None, series: int | None) -> Source:
     if isinstance(source, TimeLapse):
         raise CellSimError(f"{source.name} is open already: use it as it is, or its with_calibration().")
     if isinstance(source, (str, os.PathLike)):
@@ -65,7 +65,7 @@ def _read(source: Any, trap: int | str | None, series: int | None) -> Source:
     if hasattr(source, "data") and hasattr(source, "scale"):
         from .layer import read_layer
 
-        return read_layer(source)
+        return read_layer(source, axes)
     if (
         isinstance(source, Sequence)
         and source

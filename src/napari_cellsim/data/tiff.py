@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from struct import error as StructError
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tifffile
 
 from ..base import CellSimError
@@ -34,7 +35,7 @@ def movie_name(path: Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path, **flags: Any) -> Iterator[tifffile.TiffFile]:
+def opened_tiff(path: Path, **flags: Any) -> Iterator[tifffile.TiffFile]:
     """Open a file whose end is where it should be, turning whatever tifffile raises into one sentence."""
     try:
         check_complete(path)
@@ -65,6 +66,34 @@ def _opened(path: Path, **flags: Any) -> Iterator[tifffile.TiffFile]:
         ) from error
 
 
+class TiffHeader(NamedTuple):
+    """What a TIFF file says about its movie before any pixel is read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: str | None
+    calibration: Calibration
+
+
+@contextmanager
+def _chosen_series(path: Path, series: int | None) -> Iterator[tuple[tifffile.TiffFile, int]]:
+    """Open a file and give it with the index of its movie, checked for being grey and all there."""
+    with opened_tiff(path) as tif:
+        # One write call of tifffile per picture makes one series per picture: together they are the pages of one movie.
+        separate = len(tif.series) > 1 and all(s.kind == "shaped" and s.ndim == 2 for s in tif.series)
+        if not separate:
+            yield tif, _choose_series(tif, path, series)
+            return
+    with opened_tiff(path, is_shaped=False) as tif:
+        yield tif, _choose_series(tif, path, series)
+
+
+def read_tiff_header(path: Path, series: int | None = None) -> TiffHeader:
+    """Look at a TIFF file without reading pixels; arguments and errors as in `read_tiff`."""
+    with _chosen_series(path, series) as (tif, index):
+        return _header(tif, index)
+
+
 def read_tiff(path: Path, series: int | None = None) -> Source:
     """Read a TIFF file: at once if it is small, lazily (dask) if it is large.
 
@@ -85,74 +114,66 @@ def read_tiff(path: Path, series: int | None = None) -> Source:
     CellSimError
         If the file is missing, forbidden, empty, truncated, no TIFF, in colour, of mixed sizes, or ambiguous.
     """
-    with _opened(path) as tif:
-        separate = len(tif.series) > 1 and all(s.kind == "shaped" and s.ndim == 2 for s in tif.series)
-        if not separate:
-            return _read(tif, path, series)
-    # One picture per write call of tifffile: together they are the pages of one movie.
-    with _opened(path, is_shaped=False) as tif:
-        return _read(tif, path, series)
-
-
-def _read(tif: tifffile.TiffFile, path: Path, series: int | None) -> Source:
-    index = _choose_series(tif, path, series)
-    chosen = tif.series[index]
-    what = f"The file {path.name}"
-    if "S" in chosen.axes:
-        raise colour_error(what)
-    if chosen.dataoffset is not None and chosen.dataoffset + chosen.nbytes > path.stat().st_size:
-        raise CellSimError(f"{what} is incomplete: it announces more pictures than it holds. Copy it again.")
-    if any(page is None for page in chosen.pages):
-        raise CellSimError(f"{what} is incomplete: it announces pictures that are not in it. Copy it again.")
-    if chosen.size * chosen.dtype.itemsize <= EAGER_BYTES:
-        array = chosen.asarray()
-    else:
-        chosen.pages[0].asarray()  # shows now, not later, that a compression cannot be read
-        array = _lazy(path, tif.is_shaped, index)
+    with _chosen_series(path, series) as (tif, index):
+        header = _header(tif, index)
+        chosen = tif.series[index]
+        if chosen.size * chosen.dtype.itemsize <= EAGER_BYTES:
+            array = chosen.asarray()
+        else:
+            chosen.pages[0].asarray()  # shows now, not later, that a compression cannot be read
+            array = _lazy(path, chosen.kind, index)
     return Source(
         array=array,
-        axes=_stated_axes(tif, chosen),
+        axes=header.axes,
         name=movie_name(path),
-        what=what,
-        calibration=_calibration(tif, index),
+        what=f"The file {path.name}",
+        calibration=header.calibration,
         path=str(path),
     )
 
 
-def _lazy(path: Path, is_shaped: bool, index: int) -> Any:
+def _header(tif: tifffile.TiffFile, index: int) -> TiffHeader:
+    series = tif.series[index]
+    return TiffHeader(tuple(series.shape), series.dtype, _stated_axes(tif, series), _calibration(tif, index))
+
+
+def _lazy(path: Path, kind: str, index: int) -> Any:
     """Return a dask array that reads one page at a time; the file stays open as long as the array lives."""
     import dask.array
     import zarr
 
-    tif = tifffile.TiffFile(path, is_shaped=is_shaped)
+    tif = tifffile.TiffFile(path) if kind != "generic" else tifffile.TiffFile(path, is_shaped=False)
     stored = zarr.open(tif.series[index].aszarr(level=0), mode="r")
     return dask.array.from_array(stored, chunks=stored.chunks)
 
 
 def _choose_series(tif: tifffile.TiffFile, path: Path, series: int | None) -> int:
     found = tif.series
+    what = f"The file {path.name}"
     if not found:
-        raise CellSimError(f"The file {path.name} holds no pictures.")
-    if series is not None:
-        if not 0 <= series < len(found):
-            raise CellSimError(
-                f"The file {path.name} has no series {series}: it has {len(found)}, numbered from 0."
-            )
-        return series
-    listing = ", ".join(f"{i} {s.name!r} {'×'.join(map(str, s.shape))}" for i, s in enumerate(found))
+        raise CellSimError(f"{what} holds no pictures.")
+    if series is not None and not 0 <= series < len(found):
+        raise CellSimError(f"{what} has no series {series}: it has {len(found)}, numbered from 0.")
     if found[0].kind in ("generic", "uniform") and len(found) > 1:
         sizes = sorted({"×".join(map(str, s.shape[-2:])) for s in found})
         raise CellSimError(
-            f"The file {path.name} holds pictures of different sizes or types ({', '.join(sizes)} px), but the frames "
-            "of a movie are all alike: save the movie alone."
+            f"{what} holds pictures of different sizes or types ({', '.join(sizes)} px), but the frames of a movie are "
+            "all alike: save the movie alone."
         )
     rivals = [s for s in found[1:] if s.shape == found[0].shape and s.dtype == found[0].dtype]
-    if rivals and not (tif.is_ome and RESULT_NAMESPACE in (tif.ome_metadata or "")):
+    if series is None and rivals and not (tif.is_ome and RESULT_NAMESPACE in (tif.ome_metadata or "")):
+        listing = ", ".join(f"{i} {s.name!r} of {'×'.join(map(str, s.shape))}" for i, s in enumerate(found))
         raise CellSimError(
-            f"The file {path.name} holds several movies (series {listing}): "
-            "choose one, for example open_timelapse(path, series=0)."
+            f"{what} holds several movies (series {listing}): choose one, for example "
+            "open_timelapse(path, series=0)."
         )
-    return 0
+    chosen = found[series or 0]
+    if "S" in chosen.axes:
+        raise colour_error(what)
+    beyond_end = chosen.dataoffset is not None and chosen.dataoffset + chosen.nbytes > path.stat().st_size
+    if beyond_end or any(page is None for page in chosen.pages):
+        raise CellSimError(f"{what} is incomplete: it announces more pictures than it holds. Copy it again.")
+    return series or 0
 
 
 def _stated_axes(tif: tifffile.TiffFile, series: Any) -> str | None:

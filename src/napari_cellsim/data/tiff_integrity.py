@@ -1,4 +1,4 @@
-"""Is a TIFF file whole? Readers skip what lies beyond a truncated end; this looks before they do."""
+"""Whether a TIFF file is whole: readers skip what lies beyond a truncated end, so this looks before they do."""
 
 from __future__ import annotations
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -50,24 +49,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     if target.is_dir():
         raise CellSimError(f"{target} is a folder: give the name of a file.")
     suffix = "".join(target.suffixes[-2:])
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=f".part{suffix}", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = target.parent / f".{target.name[:40]}.{uuid.uuid4().hex[:8]}.part{suffix}"
     try:
         yield temporary
-        _use_default_permissions(temporary)
         temporary.replace(target)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-
-
-def _use_default_permissions(path: Path) -> None:
-    """Undo mkstemp's private mode, so that a result is as readable as any other file of the user's."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
 
 
 @dataclass(frozen=True)
@@ -148,7 +137,10 @@ def write_series(path: str | Path, series: Sequence[Series], metadata: dict[str,
     annotation = {"Namespace": RESULT_NAMESPACE, "Value": json.dumps(metadata, default=_plain)}
     large = sum(one.data.nbytes for one in series) > _CLASSIC_TIFF_BYTES
     try:
-        with atomic_path(target) as temporary, tifffile.TiffWriter(temporary, ome=True, bigtiff=large) as writer:
+        with (
+            atomic_path(target) as temporary,
+            tifffile.TiffWriter(temporary, ome=True, bigtiff=large) as writer,
+        ):
             for index, one in enumerate(series):
                 extra = {"CommentAnnotation": annotation} if index == 0 else {}
                 writer.write(one.data, photometric="minisblack", metadata=one.ome_metadata() | extra)
@@ -185,4 +177,6 @@ def _plain(value: object) -> object:
         return value.tolist()
     if isinstance(value, (Path, set, frozenset)):
         return str(value) if isinstance(value, Path) else sorted(value)
-    raise CellSimError(f"Metadata holds a {type(value).__name__}, which JSON cannot: turn it into numbers and text.")
+    raise CellSimError(
+        f"Metadata holds a {type(value).__name__}, which JSON cannot: turn it into numbers and text."
+    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +122,14 @@ class Forecast:
             extra = ("C" if self.n_channels > 1 else "") + ("Z" if self.n_planes > 1 else "")
             made = default_placement(f"T{extra}YX", self.pixel_size, self.interval, None, self.origin)
             object.__setattr__(self, "placement", made)
+        elif any(
+            n > 1 and axis not in self.placement.axes
+            for axis, n in (("C", self.n_channels), ("Z", self.n_planes))
+        ):
+            raise CellSimError(
+                f"A movie of {self.n_channels} channel(s) and {self.n_planes} plane(s) cannot lie on the axes "
+                f"{self.placement.axes}: give the placement of that movie."
+            )
 
     @property
     def steps(self) -> int:
@@ -166,77 +173,3 @@ class Forecast:
         from .files import save_forecast
 
         return save_forecast(self, path)
-
-
-def paste(field_shape: tuple[int, int], forecasts: Sequence[Forecast]) -> Forecast:
-    """Put the forecasts of several regions back into the field they were cut from.
-
-    Where regions overlap, the later forecast wins. Where there is none, frames and uncertainty are NaN, flow and kernel
-    deviation are 0 and the segmentation is 0 (background).
-
-    Parameters
-    ----------
-    field_shape : tuple of int
-        (Y, X) of the field.
-    forecasts : sequence of Forecast
-        Forecasts of one movie that follow the same frame and have the same number of steps.
-
-    Returns
-    -------
-    Forecast
-        One forecast on the grid of the field, without kernels; overlays that not all regions have are left out.
-
-    Raises
-    ------
-    CellSimError
-        If there is none, they do not belong together, or one leaves the field.
-    """
-    if not forecasts:
-        raise CellSimError("There is no forecast to paste: give at least one.")
-    first = forecasts[0]
-    alike = ("at", "channel", "plane", "n_channels", "n_planes", "pixel_size", "interval")
-    for other in forecasts[1:]:
-        odd = [key for key in alike if getattr(other, key) != getattr(first, key)]
-        if other.frames.shape[:3] != first.frames.shape[:3]:
-            odd.append("number of steps")
-        if odd:
-            raise CellSimError(
-                f"The forecasts of {first.name} and {other.name} differ in {', '.join(odd)}, so they cannot be pasted "
-                "into one field: forecast them from the same frame with the same settings."
-            )
-    empty = {"frames": np.nan, "flow": 0, "kernel_deviation": 0, "segmentation": 0, "uncertainty": np.nan}
-    pasted: dict[str, Any] = {}
-    for key, value in empty.items():
-        parts = [getattr(forecast, key) for forecast in forecasts]
-        if any(part is None for part in parts):
-            pasted[key] = None
-            continue
-        whole = np.full((*parts[0].shape[:-2], *field_shape), value, dtype=parts[0].dtype)
-        for forecast, part in zip(forecasts, parts, strict=True):
-            whole[(..., *_window(forecast, field_shape))] = part
-        pasted[key] = whole
-    placement = first.placement
-    assert placement is not None  # set in __post_init__
-    return replace(
-        first,
-        **pasted,
-        kernels_v=None,
-        kernels_h=None,
-        origin=(0.0, 0.0),
-        trap_id=None,
-        placement=placement.shifted({"Y": -first.origin[0], "X": -first.origin[1]}),
-        provenance={
-            "pasted": [{"origin": list(f.origin), "trap_id": f.trap_id, **f.provenance} for f in forecasts]
-        },
-    )
-
-
-def _window(forecast: Forecast, field_shape: tuple[int, int]) -> tuple[slice, slice]:
-    height, width = forecast.frames.shape[-2:]
-    y, x = (round(offset) for offset in forecast.origin)
-    if not (0 <= y <= field_shape[0] - height and 0 <= x <= field_shape[1] - width):
-        raise CellSimError(
-            f"The forecast of {forecast.name} ({height} × {width} px at row {y}, column {x}) leaves the field of "
-            f"{field_shape[0]} × {field_shape[1]} px: check the field's shape."
-        )
-    return slice(y, y + height), slice(x, x + width)
