@@ -292,7 +292,7 @@ _RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "tilt": (-0.02, 0.08),
     },
     "rectangular": {
-        "x": (4.1, 4.5),
+        "x": (3.8, 4.0),
         "y": (-0.1, 0.1),
         "width": (3.5, 3.9),
         "length": (7.0, 7.7),
@@ -300,11 +300,11 @@ _RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "tilt": (-0.03, 0.03),
     },
     "l_foot": {
-        "x": (4.4, 4.8),
+        "x": (3.85, 4.05),
         "y": (-0.1, 0.1),
         "width": (3.3, 3.7),
         "length": (7.0, 7.7),
-        "foot": (0.9, 1.3),
+        "foot": (0.85, 1.1),
         "corner": (0.4, 0.7),
         "tilt": (-0.06, 0.06),
     },

@@ -51,8 +51,8 @@ class Camera:
         """Multiply by the shadow of one speck far out of focus: a soft disc, sometimes with a bright rim."""
         rng = self.rng
         middle_y, middle_x = rng.uniform(y[0], y[-1]), rng.uniform(x[0], x[-1])
-        radius, soft = rng.uniform(0.4, 1.8), rng.uniform(0.25, 0.6)
-        depth = rng.uniform(0.01, 0.09)
+        radius, soft = math.exp(rng.uniform(math.log(0.4), math.log(4.0))), rng.uniform(0.2, 0.5)
+        depth = rng.uniform(0.01, 0.10)
         away = np.hypot(y[:, None] - middle_y, x[None, :] - middle_x)
         disc = 1 / (1 + np.exp(np.clip((away - radius) / (soft * radius), -30, 30)))
         rim = np.exp(-0.5 * ((away - 1.35 * radius) / (0.35 * radius)) ** 2)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_cellsim.data.trap_geometry import TrapGeometry
 
@@ -44,6 +46,41 @@ class Cell:
         return self.radius * root, self.radius / root
 
 
+class WallTable:
+    """Distance to each pillar and its gradient on a fine grid; looking up is far cheaper than computing.
+
+    Parameters
+    ----------
+    geometry : TrapGeometry
+        The trap.
+    half_extent : tuple of float
+        Half height and half width of the tile, in µm.
+    """
+
+    _step = 0.1  # µm; with the gradient, values between grid points are good to a few nm
+
+    def __init__(self, geometry: TrapGeometry, half_extent: tuple[float, float]) -> None:
+        margin = 5.0
+        y = np.arange(-half_extent[0] - margin, half_extent[0] + margin, self._step)
+        x = np.arange(-half_extent[1] - margin, half_extent[1] + margin, self._step)
+        self._origin = np.array([x[0], y[0]])
+        self._last = np.array([len(x) - 1, len(y) - 1])
+        distance = geometry.distances(x[None, :], y[:, None])
+        gy, gx = np.gradient(distance, self._step, axis=(1, 2))
+        norm = np.sqrt(gx**2 + gy**2) + 1e-9
+        self._table = np.stack([distance, gx / norm, gy / norm], axis=1)
+
+    def at(self, position: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """Return distance and unit gradient (x, y), (2, 3, N), at positions (N, 2) in µm."""
+        index = np.rint((position - self._origin) / self._step).astype(int)
+        index = np.minimum(np.maximum(index, 0), self._last)
+        found = self._table[:, :, index[:, 1], index[:, 0]]
+        rest = position - (self._origin + index * self._step)
+        found[:, 0] += found[:, 1] * rest[:, 0] + found[:, 2] * rest[:, 1]
+        result: NDArray[np.floating[Any]] = found
+        return result
+
+
 class Colony:
     """The cells of one trap, and everything about them that is not mechanics.
 
@@ -67,6 +104,7 @@ class Colony:
         rng: np.random.Generator,
     ) -> None:
         self.config, self.geometry, self.half_extent, self.rng = config, geometry, half_extent, rng
+        self.walls = WallTable(geometry, half_extent)
         self.cells: list[Cell] = []
         self.bonds: set[tuple[int, int]] = set()
         self.mothers: dict[int, int] = {}
@@ -101,7 +139,7 @@ class Colony:
             radius=float(radius),
             aspect=rng.uniform(*biology.aspect),
             angle=rng.uniform(0, math.pi),
-            z=rng.normal(0, 0.25),
+            z=0.5 * self.config.chip.channel_height - abs(rng.normal(0, 0.3)),
             seed=int(rng.integers(1 << 30)),
             mother=None,
             phase="g1",
@@ -167,7 +205,9 @@ class Colony:
         bud.mother, bud.phase, bud.clock, bud.angle = mother.identity, "bud", 0.0, best
         bud.duration = rng.uniform(*biology.budded_phase)
         bud.end_radius = biology.birth_radius * math.exp(rng.normal(0, 0.05))
-        bud.z = mother.z + rng.normal(0, 0.5)
+        # Cells lie on the floor (z counts along the light, downwards); a bud starts at its mother's middle.
+        lowest = max(0.5 * self.config.chip.channel_height - mother.radius, 0.0)
+        bud.z = min(mother.z, lowest) + rng.normal(0, 0.5)
         mother.phase = "budded"
         self.mothers[bud.identity] = mother.identity
 

@@ -36,12 +36,12 @@ class BiologyConfig(_Section):
     """Size, shape and cycle of the cells."""
 
     birth_radius: float = quantity(
-        1.95, "µm", "literature, BNID 101796", "radius of a newborn daughter", gt=0.5, lt=6
+        2.05, "µm", "literature, BNID 101796", "radius of a newborn daughter", gt=0.5, lt=6
     )
     mature_radius: float = quantity(
-        2.45, "µm", "literature, BNID 101796", "radius at which a daughter buds", gt=0.5, lt=6
+        2.65, "µm", "literature, BNID 101796", "radius at which a daughter buds", gt=0.5, lt=6
     )
-    mother_radius: Range = quantity((2.3, 2.95), "µm", "literature, BNID 101796", "radius of the first cells")
+    mother_radius: Range = quantity((2.4, 3.4), "µm", "literature, BNID 101796", "radius of the first cells")
     bud_radius: float = quantity(0.45, "µm", "handbook", "radius at which a bud is first seen", gt=0.1, lt=2)
     bud_exponent: float = quantity(
         0.65, "1", "handbook", "a bud's radius grows as time to this power", gt=0.2, le=1.5
@@ -94,27 +94,29 @@ class MaterialConfig(_Section):
     cytoplasm_spread: float = quantity(
         0.003, "1", "handbook", "cell-to-cell standard deviation", ge=0, lt=0.05
     )
-    wall: float = quantity(1.415, "1", "handbook", "refractive index of the cell wall", gt=1, lt=2)
-    wall_thickness: float = quantity(0.12, "µm", "handbook", "cell wall", ge=0, lt=1)
+    wall: float = quantity(
+        1.40, "1", "handbook, lowered to fit", "refractive index of the cell wall", gt=1, lt=2
+    )
+    wall_thickness: float = quantity(0.1, "µm", "handbook", "cell wall", ge=0, lt=1)
     vacuole: float = quantity(1.349, "1", "handbook", "refractive index of the vacuole", gt=1, lt=2)
     vacuole_size: Range = quantity(
-        (0.35, 0.66), "1", "fitted", "vacuole radius over the cell's short half-axis"
+        (0.45, 0.75), "1", "fitted", "vacuole radius over the cell's short half-axis"
     )
     vacuole_probability: float = quantity(
         0.8, "1", "fitted", "share of cells with a visible vacuole", ge=0, le=1
     )
-    lipid: float = quantity(1.46, "1", "handbook", "refractive index of lipid droplets", gt=1, lt=2)
-    lipid_radius: Range = quantity((0.11, 0.24), "µm", "fitted", "radius of lipid droplets")
+    lipid: float = quantity(1.45, "1", "handbook", "refractive index of lipid droplets", gt=1, lt=2)
+    lipid_radius: Range = quantity((0.14, 0.27), "µm", "fitted", "radius of lipid droplets")
     lipid_number: tuple[int, int] = quantity((0, 5), "1", "fitted", "droplets per cell")
     lipid_absorption: float = quantity(
-        0.25, "1/µm", "fitted", "apparent absorption of droplets (scattered light)", ge=0
+        0.5, "1/µm", "fitted", "apparent absorption of droplets (scattered light)", ge=0
     )
     texture: float = quantity(
-        0.0035, "1", "fitted", "standard deviation of the cytoplasm's index", ge=0, lt=0.05
+        0.0025, "1", "fitted", "standard deviation of the cytoplasm's index", ge=0, lt=0.05
     )
     absorption: float = quantity(0.012, "1/µm", "fitted", "absorption of cells", ge=0, lt=1)
     pillar: float = quantity(
-        1.40, "1", "handbook 1.41, lowered to fit", "refractive index of PDMS", gt=1, lt=2
+        1.389, "1", "handbook 1.41, lowered to fit", "refractive index of PDMS", gt=1, lt=2
     )
     pillar_absorption: float = quantity(0.01, "1/µm", "fitted", "absorption of pillars", ge=0, lt=1)
 
@@ -127,18 +129,18 @@ class ChipConfig(_Section):
     placement: float = quantity(
         0.24, "1", "fitted", "trap centre below the middle, over half the height", ge=-0.8, le=0.8
     )
-    channel_height: float = quantity(5.0, "µm", "handbook", "height of the chamber", gt=1, lt=30)
-    wall_taper: float = quantity(0.12, "µm", "fitted", "softness of a pillar's wall in the plane", gt=0, lt=2)
+    channel_height: float = quantity(6.0, "µm", "fitted, 5-7", "height of the chamber", gt=1, lt=30)
+    wall_taper: float = quantity(0.09, "µm", "fitted", "softness of a pillar's wall in the plane", gt=0, lt=2)
     wall_draft: float = quantity(
-        0.10, "1", "fitted", "how much a pillar narrows per µm of height", ge=-0.5, le=0.5
+        0.07, "1", "fitted", "how much a pillar narrows per µm of height", ge=-0.5, le=0.5
     )
     wall_roughness: float = quantity(
-        0.07, "µm", "fitted", "standard deviation of the side wall's position", ge=0, lt=1
+        0.05, "µm", "fitted", "standard deviation of the side wall's position", ge=0, lt=1
     )
     missing_pillar: float = quantity(
         0.0, "1", "thesis", "probability that a pillar is broken off", ge=0, le=1
     )
-    debris: float = quantity(1.0, "1", "fitted", "mean number of particles stuck in a tile", ge=0, le=50)
+    debris: float = quantity(0.7, "1", "fitted", "mean number of particles stuck in a tile", ge=0, le=50)
     interval: float = quantity(10.0, "min", "thesis", "time between frames", gt=0, le=240)
 
 
@@ -146,15 +148,15 @@ class MicroscopeConfig(_Section):
     """Bright-field illumination and imaging."""
 
     wavelength: float = quantity(0.55, "µm", "handbook", "mean wavelength", gt=0.3, lt=1.2)
-    bandwidth: float = quantity(0.035, "µm", "handbook", "half width of the lamp's spectrum", ge=0, lt=0.2)
+    bandwidth: float = quantity(0.04, "µm", "handbook", "half width of the lamp's spectrum", ge=0, lt=0.2)
     objective_na: float = quantity(
         1.4, "1", "handbook", "numerical aperture, limited by the medium", gt=0.1, lt=1.7
     )
     condenser_na: float = quantity(
-        0.22, "1", "fitted, 0.18-0.26", "numerical aperture of the condenser", gt=0.01, lt=0.6
+        0.34, "1", "fitted, 0.25-0.45", "numerical aperture of the condenser", gt=0.01, lt=0.6
     )
     focus: float = quantity(
-        -2.3, "µm", "fitted", "nominal focus; negative: dark rim, bright halo", ge=-12, le=12
+        -1.5, "µm", "fitted", "nominal focus; negative: dark rim, bright halo", ge=-12, le=12
     )
     focus_drift: float = quantity(
         0.15, "µm", "handbook", "standard deviation of a sequence's focus", ge=0, lt=5
@@ -162,15 +164,13 @@ class MicroscopeConfig(_Section):
     focus_jitter: float = quantity(
         0.05, "µm", "handbook", "standard deviation of a frame's focus", ge=0, lt=5
     )
-    source_points: int = quantity(
-        14, "1", "chosen: rms error 0.012 against 80", "points of the condenser disc", ge=1, le=200
-    )
-    wavelengths: int = quantity(3, "1", "chosen", "wavelengths shared by the source points", ge=1, le=20)
+    source_points: int = quantity(32, "1", "chosen", "points of the condenser disc", ge=1, le=200)
+    wavelengths: int = quantity(4, "1", "chosen", "wavelengths shared by the source points", ge=1, le=20)
     slabs: int = quantity(3, "1", "chosen", "layers of the multi-slice", ge=1, le=20)
-    glow: float = quantity(0.02, "1", "fitted", "light scattered into a wide halo by edges", ge=0, le=1)
+    glow: float = quantity(0.025, "1", "fitted", "light scattered into a wide halo by edges", ge=0, le=1)
     glow_width: float = quantity(2.0, "µm", "fitted", "standard deviation of the halo", gt=0.1, lt=20)
     veil: float = quantity(
-        0.05, "1", "fitted", "share of the light spread by a wide point response", ge=0, lt=0.9
+        0.08, "1", "fitted", "share of the light spread by a wide point response", ge=0, lt=0.9
     )
     stage_jitter: float = quantity(
         0.016, "µm", "fitted", "standard deviation of the stage's return", ge=0, lt=5
@@ -185,14 +185,14 @@ class CameraConfig(_Section):
     """A scientific CMOS camera."""
 
     background: float = quantity(
-        9000.0, "e-", "handbook", "electrons per pixel of empty background", gt=10, le=1e6
+        6000.0, "e-", "handbook", "electrons per pixel of empty background", gt=10, le=1e6
     )
     read_noise: float = quantity(1.6, "e-", "handbook", "read noise", ge=0, le=500)
     gain: float = quantity(0.46, "e-/count", "handbook", "electrons per count", gt=0)
     offset: float = quantity(100.0, "count", "handbook", "counts without light", ge=0, lt=60000)
-    pattern: float = quantity(0.003, "1", "fitted", "fixed correlated pattern of background", ge=0, lt=0.2)
+    pattern: float = quantity(0.004, "1", "fitted", "fixed correlated pattern of background", ge=0, lt=0.2)
     shimmer: float = quantity(
-        0.003, "1", "fitted", "correlated noise that changes with each frame", ge=0, lt=0.2
+        0.006, "1", "fitted", "correlated noise that changes with each frame", ge=0, lt=0.2
     )
     flicker: float = quantity(0.005, "1", "handbook", "lamp brightness from frame to frame", ge=0, lt=0.5)
 

@@ -101,10 +101,14 @@ def bin_mean(array: Floats, factor: int) -> Floats:
     """Average blocks of factor x factor over the last two axes."""
     if factor == 1:
         return array
-    *lead, height, width = array.shape
-    blocks = array.reshape(*lead, height // factor, factor, width // factor, factor)
-    result: Floats = blocks.mean(axis=(-3, -1), dtype=array.dtype)
-    return result
+    # Adding strided slices is several times faster than a reshaped mean over two short axes.
+    total = array[..., ::factor, ::factor].copy()
+    for row in range(factor):
+        for column in range(factor):
+            if row or column:
+                total += array[..., row::factor, column::factor]
+    total *= total.dtype.type(1 / factor**2)
+    return total
 
 
 def soft_noise(seed: int, size: int, sigma: float) -> Floats:

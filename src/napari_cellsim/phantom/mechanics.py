@@ -16,8 +16,8 @@ from .cells import Colony
 
 Floats = NDArray[np.floating[Any]]
 
-_CONTACT = 0.10  # µm by which walls flatten where cells touch
-_PILLAR_CONTACT = 0.18  # µm by which a cell flattens against a pillar
+_CONTACT = 0.05  # µm by which walls flatten where cells touch
+_PILLAR_CONTACT = 0.25  # µm by which a cell flattens against a pillar
 _NECK = 0.62  # distance of a bud's middle from its mother's wall, over the bud's radius
 
 
@@ -83,7 +83,7 @@ def _drift(colony: Colony, state: _Ellipses, push: float) -> None:
     free = np.array([cell.free for cell in colony.cells])
     speed = np.array([cell.speed for cell in colony.cells])
     x, y = state.position[:, 0], state.position[:, 1]
-    open_flow = 1 - np.exp(-np.maximum(colony.geometry.distance(x, y), 0) / 3.0)
+    open_flow = 1 - np.exp(-np.maximum(colony.walls.at(state.position)[:, 0].min(0), 0) / 3.0)
     ahead = push * np.where(free, speed * (0.3 + 0.7 * open_flow), mechanics.drag)
     aside = np.where(free, push * 0.8 * (1 - open_flow) * np.sign(x - colony.geometry.centre[0]), 0.0)
     state.position[:, 0] += aside
@@ -129,18 +129,12 @@ def _pull_links(state: _Ellipses, links: NDArray[np.int_], is_neck: NDArray[np.b
 
 
 def _leave_pillars(colony: Colony, state: _Ellipses) -> None:
-    x, y = state.position[:, 0], state.position[:, 1]
-    small = 0.02
-    field = colony.geometry.distances(np.stack([x, x + small, x]), np.stack([y, y, y + small]))
+    field = colony.walls.at(state.position)
     near = (field[:, 0] < np.sqrt(state.long2)).any(0)
     if not near.any():
         return
     who = np.flatnonzero(near)
-    field = field[:, :, who]
-    distance = field[:, 0]
-    gx, gy = (field[:, 1] - distance) / small, (field[:, 2] - distance) / small
-    norm = np.sqrt(gx**2 + gy**2) + 1e-9
-    ux, uy = gx / norm, gy / norm
+    distance, ux, uy = field[:, 0, who], field[:, 1, who], field[:, 2, who]
     for pillar in range(2):
         extent, turn = state.support(who, ux[pillar], uy[pillar])
         overlap = np.maximum(extent - _PILLAR_CONTACT - distance[pillar], 0)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates, shift
+from scipy.ndimage import map_coordinates
 
 from napari_cellsim.data.trap_geometry import TrapGeometry
 
@@ -28,14 +28,14 @@ Floats = NDArray[np.floating[Any]]
 _FAR = np.float32(9.0)  # µm; more than any distance that matters
 _FACE = np.float32(0.03)  # µm between two touching cells
 _PILLAR_FACE = np.float32(0.04)  # µm between a cell and a pillar
-_ROUND = np.float32(0.35)  # µm over which corners between contact faces are rounded
-_TEXTURE_PIXEL = 0.108  # µm per pixel of the texture bank
-_TEXTURE_SIZE = 512
+_ROUND = np.float32(0.15)  # µm over which corners between contact faces are rounded
+_TEXTURE_PIXEL = 0.054  # µm per pixel of the texture bank
+_TEXTURE_SIZE = 1024
 
 
 @lru_cache(maxsize=1)
 def _texture() -> Floats:
-    return soft_noise(7, _TEXTURE_SIZE, 2.2)
+    return soft_noise(7, _TEXTURE_SIZE, 7.2)
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,18 @@ class Raster:
         number = int(rng.poisson(self.config.chip.debris * area / 28.0**2))
         if number == 0:
             return None
-        phase = np.zeros_like(self._pillar)
+        phase = np.zeros((self.config.microscope.slabs, *self._pillar.shape), np.float32)
         absorption = np.zeros_like(self._pillar)
         for _ in range(number):
             x, y = rng.uniform(self._x[0], self._x[-1]), rng.uniform(self._y[0], self._y[-1])
-            radius, depth = rng.uniform(0.15, 0.45), rng.uniform(0.3, 1.2)
+            radius, depth = rng.uniform(0.15, 0.5), rng.uniform(-0.4, 1.0)
+            layer = int(rng.integers(len(phase)))
             spot = (
                 np.exp(-((self._x - x) ** 2) / (2 * radius**2))[None, :]
                 * (np.exp(-((self._y - y) ** 2) / (2 * radius**2))[:, None])
             )
-            phase += np.float32(depth) * spot.astype(np.float32)
-            absorption += np.float32(0.3 * rng.random()) * spot.astype(np.float32)
+            phase[layer] += np.float32(depth) * spot.astype(np.float32)
+            absorption += np.float32(0.6 * rng.random()) * spot.astype(np.float32)
         return phase, absorption
 
     def draw(self, snapshot: Snapshot, minutes: float) -> Drawing:
@@ -157,8 +158,10 @@ class Raster:
             layer += strength * inside
             absorption += np.float32(config.material.pillar_absorption * thick) * inside
         if self._debris is not None:
-            phase[0] += self._displaced(self._debris[0], moved)
-            absorption += self._displaced(self._debris[1], moved)
+            particles, shadows = self._debris
+            for layer, part in zip(phase, particles, strict=True):
+                layer += self._displaced(part, moved)
+            absorption += self._displaced(shadows, moved)
         labels = np.zeros((grid.height, grid.width), np.int32)
         outlines = self._outlines(snapshot)
         nearest, second, owner = _two_nearest(pillar.shape, outlines)
@@ -178,8 +181,9 @@ class Raster:
     def _displaced(self, field: Floats, moved: tuple[float, ...]) -> Floats:
         if not any(moved):
             return field
-        result: Floats = shift(field, moved, order=1, mode="nearest", prefilter=False)
-        return result
+        for axis, distance in enumerate(moved):
+            field = _shift_along(field, distance, axis)
+        return field
 
     def _outlines(self, snapshot: Snapshot) -> list[tuple[DrawnCell, _Outline]]:
         """Signed distance to each cell's ellipse in a box around it, aligned with camera pixels."""
@@ -264,6 +268,17 @@ def _smooth_maximum(first: Floats, second: Floats) -> Floats:
     blend = np.maximum(_ROUND - np.abs(first - second), 0) / _ROUND
     result: Floats = np.maximum(first, second) + blend * blend * (_ROUND / 4)
     return result
+
+
+def _shift_along(field: Floats, distance: float, axis: int) -> Floats:
+    """Move a picture along one axis by linear interpolation; borders are repeated."""
+    whole = math.floor(distance)
+    rest = np.float32(distance - whole)
+    last = field.shape[axis] - 1
+    at = np.clip(np.arange(last + 1) - whole, 0, last)
+    near, far = field.take(at, axis), field.take(np.maximum(at - 1, 0), axis)
+    near += rest * (far - near)
+    return near
 
 
 def _bilinear(bank: Floats, rows: Floats, columns: Floats) -> Floats:
