@@ -1,0 +1,346 @@
+"""The Forecast dock: what will happen next in this movie?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Layer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from ..base import CellSimError, Event
+from ..forecasting import FrameReady
+from . import model_list, opening, results, viewer_state
+from .forecast_view import ForecastView
+from .forecast_work import ErrorCurve, ForecastOutcome, ForecastRequest, LayerSnapshot, MovieFacts, forecast_work
+from .jobs import Job, JobFactory, start_job
+from .links import Links
+from .live import LiveMovie
+from .scout import Question, facts_question, preview_question
+from .stacking import single_frames, stack_layers
+
+_PREVIEW_DELAY_MS = 500
+_BUSY = "A job is still running in this dock; wait for it or press Cancel."
+
+
+class ForecastDock(QWidget):
+    """Dock that forecasts the next frames of a movie layer.
+
+    Everything the buttons do is also a method: `run`, `cancel`, `open`, `save`, `stack`.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer whose layers are used.
+    """
+
+    def __init__(self, napari_viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._view = ForecastView(napari_viewer)
+        self._form = self._view.form
+        self._facts: MovieFacts | None = None
+        self._outcome: ForecastOutcome | None = None
+        self._live: LiveMovie | None = None
+        self._then: Callable[[Any], None] | None = None
+        self._somebody_is_here = False
+        self._facts_question = Question("Looking at the movie")
+        self._preview_question = Question("Estimating the forecast")
+        self._preview_timer = QTimer(self, singleShot=True, interval=_PREVIEW_DELAY_MS)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._view)
+        self._connect()
+        self.reset_choices()
+        self._layer_changed()
+
+    # ---- public face ----
+
+    @property
+    def layer(self) -> Any:
+        """The chosen movie layer, or None."""
+        return self._form.layer.value
+
+    @property
+    def at(self) -> int:
+        """Index of the last frame that the next forecast may see."""
+        return self._form.at.value
+
+    @property
+    def steps(self) -> int:
+        """Number of frames to forecast."""
+        return self._form.steps.value
+
+    @property
+    def model(self) -> str | Path | None:
+        """Name or file of the chosen model."""
+        return self._form.model.value
+
+    @property
+    def facts(self) -> MovieFacts | None:
+        """What is known of the chosen movie; None while it is being looked at."""
+        return self._facts
+
+    @property
+    def job(self) -> Job | None:
+        """The running job, or None."""
+        return self._view.bar.job
+
+    @property
+    def message(self) -> str:
+        """The line under the progress bar."""
+        return self._view.bar.message
+
+    @property
+    def result(self) -> Any:
+        """The last Forecast, several regions pasted into one field; None before the first."""
+        return None if self._outcome is None else self._outcome.forecast
+
+    @property
+    def error_curve(self) -> ErrorCurve | None:
+        """Error of the last forecast, where the movie goes on."""
+        return None if self._outcome is None else self._outcome.curve
+
+    def run(self, layer: Any = None, **choices: Any) -> Job:
+        """Start a forecast; what is not given is taken from the controls.
+
+        Parameters
+        ----------
+        layer : str or napari Image layer, optional
+            The movie.
+        **choices
+            steps : int, number of frames to forecast.
+            at : int, index of the last frame it may see.
+            model : str or Path, name or file of the model.
+            flow : "model" or "classical".
+            segmentation : "model", "none", a Labels layer or its name.
+            channel, plane : int.
+            regions : list of (y0, y1, x0, x1) in px, a Shapes layer or its name.
+            device : such as "cpu" or "cuda:0".
+            pixel_size, interval : float, µm and minutes, where the movie does not say.
+
+        Returns
+        -------
+        Job
+            ``.wait()`` keeps napari alive until the layers are there; ``.result.forecast`` is the Forecast.
+
+        Raises
+        ------
+        CellSimError
+            If something about the input is wrong, or a job is running in this dock.
+        """
+        if self.job is not None:
+            raise CellSimError(_BUSY)
+        source = viewer_state.find_movie(self._viewer, self.layer if layer is None else layer)
+        if source is not self.layer and source in self._form.layer.choices:
+            self._form.layer.value = source
+        request = self._form.request(source, **choices)
+        self._preview_timer.stop()
+        self._preview_question.forget()
+        self._live = LiveMovie(self._viewer, source, request, self._axes_of(source, request))
+        job = self._start(lambda token: forecast_work(request, token), f"Forecast of {source.name}", self._show_outcome)
+        job.happened.connect(self._show_frame)
+        return job
+
+    def cancel(self) -> None:
+        """Stop what is running; the frames computed so far stay in their layer."""
+        self._view.bar.cancel()
+
+    def open(self, *paths: str | Path) -> Job:
+        """Open a movie, a folder of single TIFFs, a position folder, a saved forecast or a model.
+
+        Returns
+        -------
+        Job
+            Its `result` says what was found; the layers are there when it has finished.
+        """
+        chosen = [Path(path) for path in paths]
+        name = f"Opening {chosen[0].name}" if chosen else "Opening"
+        return self._start(lambda token: opening.open_paths(chosen, token), name, self._show_opened)
+
+    def save(self, path: str | Path) -> Job:
+        """Write the last forecast, frames, overlays and provenance, into one OME-TIFF.
+
+        Raises
+        ------
+        CellSimError
+            If there is none, or a job is running.
+        """
+        if self._outcome is None:
+            raise CellSimError("There is no forecast to save yet; press Run first.")
+        forecast = self._outcome.forecast
+        return self._start(lambda token: forecast.save(path), f"Saving {Path(path).name}", None)
+
+    def stack(self) -> Layer:
+        """Stack the viewer's single-frame image layers into one movie layer and choose it."""
+        layer = stack_layers(self._viewer)
+        self._form.layer.value = layer
+        return layer
+
+    def reset_choices(self, _event: Any = None) -> None:
+        """Offer the layers and models that exist now; napari calls this when its layer list changes."""
+        self._form.reset_choices()
+        count = len(single_frames(self._viewer.layers))
+        self._view.stack_button.setVisible(count > 1)
+        self._view.stack_button.setText(f"Stack {count} single-frame layers")
+
+    # ---- jobs and what becomes of them ----
+
+    def _start(self, factory: JobFactory, name: str, then: Callable[[Any], None] | None) -> Job:
+        if self.job is not None:
+            raise CellSimError(_BUSY)
+        self._then = then
+        job = start_job(factory, name, keep=(FrameReady,))
+        self._view.bar.follow(job)
+        self._view.run_button.setEnabled(False)
+        self._links.running_job = job.token
+        job.finished.connect(self._job_finished)
+        return job
+
+    def _job_finished(self) -> None:
+        job = self.sender()
+        self._view.run_button.setEnabled(True)
+        then, self._then = self._then, None
+        if job.status == "succeeded" and then is not None:
+            then(job.result)
+        elif job.status != "succeeded" and self._live is not None:
+            self._live.rename("predicted (incomplete)")
+        self._live = None
+
+    def _show_frame(self, event: Event) -> None:
+        if self._live is not None and isinstance(event, FrameReady):
+            self._live.write(event.step, event.region, event.frame)
+
+    def _show_outcome(self, outcome: ForecastOutcome) -> None:
+        self._outcome = outcome
+        assert self._live is not None
+        self._live.remove()
+        chosen = results.select(outcome.layers, self._form.wanted_overlays, self._live.display)
+        results.add_layers(self._viewer, chosen, outcome.forecast)
+        self._view.save_button.setEnabled(True)
+        self._view.show_curve(outcome.curve, self._viewer.theme)
+        self._view.show_kernels(outcome.kernels)
+
+    def _show_opened(self, opened: opening.Opened) -> None:
+        for path in opened.models:
+            self._form.model.value = model_list.key_of(model_list.open_file(path))
+        added = results.add_layers(self._viewer, opened.layers, opened.forecast)
+        if opened.forecast is not None:
+            self._outcome = ForecastOutcome(opened.forecast, [opened.forecast], opened.layers, None, "")
+            self._view.save_button.setEnabled(True)
+        elif added and added[0] in self._form.layer.choices:
+            self._form.layer.value = added[0]
+
+    # ---- following the viewer and the controls ----
+
+    def _connect(self) -> None:
+        form, view = self._form, self._view
+        form.layer.changed.connect(self._layer_changed)
+        form.third_axis.changed.connect(self._layer_changed)
+        form.follow.changed.connect(self._follow_changed)
+        for box in (form.steps, form.model, form.pixel_size, form.interval, form.region, form.flow, form.device):
+            box.changed.connect(self._changed)
+        view.run_button.clicked.connect(self._run_clicked)
+        view.stack_button.clicked.connect(self._stack_clicked)
+        view.open_button.clicked.connect(self._ask_file)
+        view.folder_button.clicked.connect(self._ask_folder)
+        view.save_button.clicked.connect(self._ask_save)
+        view.drop_zone.dropped.connect(self._dropped)
+        self._facts_question.answered.connect(self._show_facts)
+        self._preview_question.answered.connect(view.show_preview)
+        self._preview_timer.timeout.connect(self._ask_preview)
+        self._links = Links(self)
+        self._links.add(self._viewer.dims.events.point, self._time_moved)
+        self._links.add(self._viewer.events.theme, self._theme_changed)
+        self._links.add(model_list.changes.changed, self.reset_choices)
+
+    def _layer_changed(self, *_: Any) -> None:
+        self._facts = None
+        self._view.show_facts(None)
+        layer = self.layer
+        if layer is None:
+            self._facts_question.forget()
+            return
+        self._form.at.max = max(0, viewer_state.shape_of(layer)[0] - 1)
+        self._time_moved()
+        self._facts_question.ask(facts_question(LayerSnapshot.of(layer), self._form.axes))
+
+    def _show_facts(self, facts: MovieFacts | None, error: BaseException | None) -> None:
+        self._facts = facts
+        self._view.show_facts(facts, str(error or ""))
+        self._changed()
+
+    def _axes_of(self, source: Any, request: ForecastRequest) -> str:
+        if source is self.layer and self._facts is not None:
+            return self._facts.axes
+        return request.axes or {3: "TYX", 4: "TZYX"}.get(source.ndim, "TCZYX")
+
+    def _follow_changed(self, follow: bool) -> None:
+        self._form.follow_changed(follow)
+        self._time_moved()
+
+    def _time_moved(self, _event: Any = None) -> None:
+        # while frames appear it is we who move the slider
+        if self._form.follow.value and self.layer is not None and self._live is None:
+            self._form.at.value = viewer_state.current_index(self._viewer, self.layer, 0)
+
+    def _theme_changed(self, _event: Any = None) -> None:
+        if self._view.plot is not None:
+            self._view.plot.set_theme(self._viewer.theme)
+
+    def enterEvent(self, event) -> None:
+        """Somebody is about to work here: from now on torch may be loaded (in a worker) to estimate the cost."""
+        if not self._somebody_is_here:
+            self._somebody_is_here = True
+            self._changed()
+        super().enterEvent(event)
+
+    def _changed(self, *_: Any) -> None:
+        if self._somebody_is_here:
+            self._preview_timer.start()
+
+    def _ask_preview(self) -> None:
+        if self.job is not None or self.layer is None or self._facts is None:
+            return
+        try:
+            request = self._form.request(self.layer, segmentation="model")
+        except CellSimError as error:
+            self._view.show_preview(None, str(error))
+            return
+        self._preview_question.ask(preview_question(request))
+
+    # ---- buttons ----
+
+    def _guarded(self, action: Callable[[], Any]) -> None:
+        try:
+            action()
+        except CellSimError as error:
+            self._view.bar.show_error(error)
+
+    def _run_clicked(self, _checked: bool = False) -> None:
+        self._guarded(self.run)
+
+    def _stack_clicked(self, _checked: bool = False) -> None:
+        self._guarded(self.stack)
+
+    def _dropped(self, paths: list[Path]) -> None:
+        self._guarded(lambda: self.open(*paths))
+
+    def _ask_file(self, _checked: bool = False) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(
+            self, "Open a movie, a saved forecast or a model", "", "Movies, forecasts and models (*.tif *.tiff *.safetensors);;All files (*)"
+        )
+        if paths:
+            self._dropped([Path(path) for path in paths])
+
+    def _ask_folder(self, _checked: bool = False) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a folder of TIFFs")
+        if path:
+            self._dropped([Path(path)])
+
+    def _ask_save(self, _checked: bool = False) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the forecast", "forecast.ome.tif", "OME-TIFF (*.ome.tif)")
+        if path:
+            self._guarded(lambda: self.save(path))

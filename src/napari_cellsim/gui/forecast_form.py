@@ -1,0 +1,286 @@
+"""The controls of the Forecast dock. They hold choices and know nothing of jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from qtpy.QtWidgets import QGridLayout, QWidget
+
+from ..base import CellSimError
+from . import model_list, viewer_state
+from .forecast_work import ForecastRequest, LayerSnapshot, MovieFacts
+from .settings import forecast_settings
+from .widgets import calibration_field, form, section, show_row, unknown_or
+
+WHOLE, VIEW = "whole image", "current view"
+THIRD_AXIS = {"as the file says": None, "focal planes (Z)": "TZYX", "channels (C)": "TCYX"}
+OVERLAYS = {
+    "flow": ("Motion (colours)", "Motion from the frame before, as a colour wheel: hue is direction, strength is µm per frame"),
+    "arrows": ("Motion (arrows)", "Motion from the frame before, as at most 32 × 32 arrows"),
+    "kernels": ("Kernels", "How strongly the model reshapes each pixel instead of only moving it"),
+    "segmentation": ("Cells", "Classes of the predicted frames: trap, cell of interest, other cells"),
+}
+
+
+class ForecastForm:
+    """Builds the controls, keeps their choices in step with the viewer, and reads them.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers are offered.
+
+    Attributes
+    ----------
+    movie_box, forecast_box, overlay_box, advanced_box : QWidget
+        Groups of controls, for the dock to arrange.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        chosen = forecast_settings()
+        self._make_movie_section()
+        self._make_forecast_section(chosen.steps)
+        self._make_overlay_section()
+        self._make_advanced_section(chosen.device, chosen.flow)
+        self.show_facts(None)
+        self.follow_changed(True)
+
+    # ---- building ----
+
+    def _make_movie_section(self) -> None:
+        self.layer = ComboBox(
+            label="Movie",
+            choices=lambda _: [(layer.name, layer) for layer in viewer_state.movies(self._viewer)],
+            nullable=True,
+            tooltip="The time-lapse to forecast: an image layer with time as its first axis. It is never changed.",
+        )
+        self.third_axis = ComboBox(
+            label="Second axis",
+            choices=list(THIRD_AXIS),
+            value="as the file says",
+            tooltip="What the axis after time means, if the file does not say or says it wrongly.",
+        )
+        self.channel = SpinBox(label="Channel", min=0, max=0, tooltip="Which channel to forecast, counted from 0.")
+        self.plane = SpinBox(label="Focal plane", min=0, max=0, tooltip="Which focal plane to forecast, counted from 0.")
+        self.pixel_size = calibration_field(
+            "Pixel size",
+            "µm",
+            "Size of one pixel in µm, read from the file where it says so. Type it if unknown: the model resamples by it.",
+            100.0,
+        )
+        self.interval = calibration_field(
+            "Interval",
+            "min",
+            "Minutes between two frames, read from the file where it says so. Kept with the result and compared with the "
+            "model's.",
+            100_000.0,
+        )
+        self.movie_box = form(
+            self.layer, self.third_axis, self.channel, self.plane, self.pixel_size, self.interval
+        )
+
+    def _make_forecast_section(self, steps: int) -> None:
+        self.follow = CheckBox(
+            text="Start at the current time step",
+            value=True,
+            tooltip="Forecast from the frame that the time slider shows. Untick to type a frame number.",
+        )
+        self.at = SpinBox(
+            label="Last frame",
+            min=0,
+            max=0,
+            tooltip="Index of the last frame the forecast may see, counted from 0. Frames after it are never looked at.",
+        )
+        self.steps = SpinBox(label="Steps (frames)", value=steps, min=1, max=100, tooltip="How many frames to forecast.")
+        self.model = ComboBox(
+            label="Model",
+            choices=lambda _: [(entry.name, model_list.key_of(entry)) for entry in model_list.available("sdcnet")],
+            nullable=True,
+            tooltip="Which network forecasts. The Models dock says what each is for and opens your own.",
+        )
+        if self.model.choices:
+            self.model.value = self.model.choices[-1 if self.model.choices[0] is None else 0]
+        self.forecast_box = form(self.follow, self.at, self.steps, self.model)
+
+    def _make_overlay_section(self) -> None:
+        grid = QWidget()
+        layout = QGridLayout(grid)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.overlays: dict[str, CheckBox] = {}
+        for number, (key, (text, tooltip)) in enumerate(OVERLAYS.items()):
+            box = CheckBox(text=text, value=True, tooltip=tooltip)
+            box.native.setAccessibleName(f"Show {text}")
+            box.native.setToolTip(tooltip)
+            layout.addWidget(box.native, number // 2, number % 2)
+            self.overlays[key] = box
+        self.overlay_box = grid
+
+    def _make_advanced_section(self, device: str, flow: str) -> None:
+        self.region = ComboBox(
+            label="Region",
+            choices=lambda _: [
+                (WHOLE, WHOLE),
+                (VIEW, VIEW),
+                *((f"rectangles of {layer.name}", layer) for layer in viewer_state.shapes(self._viewer)),
+            ],
+            value=WHOLE,
+            tooltip="What to forecast: everything, what the canvas shows now, or each rectangle of a Shapes layer.",
+        )
+        self.segmentation = ComboBox(
+            label="Cells from",
+            choices=lambda _: [
+                ("the model", "model"),
+                ("nothing", "none"),
+                *((f"layer {layer.name}", layer) for layer in viewer_state.labels(self._viewer)),
+            ],
+            value="model",
+            tooltip="Where the cells of the past frames come from: the model's own network, your Labels layer, or nothing.",
+        )
+        self.flow = ComboBox(
+            label="Optical flow",
+            choices=[("the model (PWC-Net)", "model"), ("classical (Lucas-Kanade)", "classical")],
+            value=flow,
+            tooltip="How the motion between the past frames is measured.",
+        )
+        devices = ["auto", "cpu"]
+        self.device = ComboBox(
+            label="Device",
+            choices=devices if device in devices else [*devices, device],
+            value=device,
+            tooltip="Where to compute: auto takes a graphics card where there is one.",
+        )
+        self.advanced_box = section(
+            "Advanced", form(self.region, self.segmentation, self.flow, self.device), collapsed=True
+        )
+
+    # ---- keeping in step ----
+
+    def reset_choices(self) -> None:
+        """Offer the layers and models that exist now; the newest movie is taken where none was chosen."""
+        for box in (self.layer, self.region, self.segmentation, self.model):
+            box.reset_choices()
+        if self.layer.value is None and len(self.layer.choices) > 1:
+            self.layer.value = next(choice for choice in self.layer.choices if choice is not None)
+        if self.model.value is None and len(self.model.choices) > 1:
+            self.model.value = next(choice for choice in self.model.choices if choice is not None)
+
+    def show_facts(self, facts: MovieFacts | None) -> None:
+        """Fit ranges and visible rows to a movie."""
+        layer = self.layer.value
+        show_row(self.third_axis, layer is not None and layer.ndim == 4)
+        for box, letter, count in (
+            (self.channel, "C", facts.n_channels if facts else 1),
+            (self.plane, "Z", facts.n_planes if facts else 1),
+        ):
+            box.max = max(0, count - 1)
+            show_row(box, count > 1)
+            if facts is not None and count > 1 and layer is not None:
+                box.value = viewer_state.current_index(self._viewer, layer, facts.axes.index(letter))
+        if facts is not None:
+            self.pixel_size.value = unknown_or(facts.pixel_size)
+            self.interval.value = unknown_or(facts.interval)
+
+    def follow_changed(self, follow: bool) -> None:
+        """Let the frame number be typed, or follow the slider."""
+        self.at.native.setReadOnly(follow)
+        self.at.enabled = not follow
+
+    def show_devices(self, devices: list[str]) -> None:
+        """Offer the devices of this machine, keeping the choice."""
+        if list(self.device.choices) != devices:
+            wanted = self.device.value
+            self.device.choices = devices if wanted in devices else [*devices, wanted]
+            self.device.value = wanted
+
+    # ---- reading ----
+
+    @property
+    def axes(self) -> str | None:
+        """Axis letters that the user states; None leaves them to the file."""
+        layer = self.layer.value
+        return THIRD_AXIS[self.third_axis.value] if layer is not None and layer.ndim == 4 else None
+
+    @property
+    def wanted_overlays(self) -> set[str]:
+        """Keys of `OVERLAYS` that are ticked."""
+        return {key for key, box in self.overlays.items() if box.value}
+
+    def request(
+        self,
+        source: Any,
+        *,
+        steps: int | None = None,
+        at: int | None = None,
+        model: str | Path | None = None,
+        flow: str | None = None,
+        segmentation: Any = None,
+        channel: int | None = None,
+        plane: int | None = None,
+        regions: Any = None,
+        device: str | None = None,
+        pixel_size: float | None = None,
+        interval: float | None = None,
+    ) -> ForecastRequest:
+        """Return what to forecast of layer `source`; arguments that are None are taken from the controls.
+
+        Controls that belong to the chosen movie (channel, calibration, last frame) do not apply to another one.
+
+        Raises
+        ------
+        CellSimError
+            If there is no model, or the regions or the segmentation cannot be used.
+        """
+        chosen = source is self.layer.value
+
+        def given(value: Any, control: Any, otherwise: Any = None) -> Any:
+            if value is not None:
+                return value
+            return control.value if chosen else otherwise
+
+        model = self.model.value if model is None else model
+        if model is None:
+            raise CellSimError("No forecasting model is installed; open a model file in the Models dock.")
+        return ForecastRequest(
+            movie=LayerSnapshot.of(source),
+            axes=self.axes if chosen else None,
+            model=model,
+            steps=self.steps.value if steps is None else steps,
+            at=given(at, self.at, viewer_state.current_index(self._viewer, source, 0)),
+            channel=given(channel, self.channel, 0),
+            plane=given(plane, self.plane, 0),
+            flow=self.flow.value if flow is None else flow,
+            segmentation=self._segmentation(segmentation),
+            regions=self._regions(source, regions),
+            device=self.device.value if device is None else device,
+            pixel_size=given(pixel_size, self.pixel_size) or None,
+            interval=given(interval, self.interval) or None,
+            threads=forecast_settings().threads,
+        )
+
+    def _segmentation(self, wanted: Any) -> Any:
+        wanted = self.segmentation.value if wanted is None else wanted
+        if isinstance(wanted, str) and wanted not in ("model", "none"):
+            wanted = viewer_state.find_layer(self._viewer, wanted)
+        if not hasattr(wanted, "data"):
+            return wanted
+        if wanted not in viewer_state.labels(self._viewer):
+            raise CellSimError(f"Layer {wanted.name!r} is not a Labels layer; choose one, or segmentation='model'.")
+        return wanted.data
+
+    def _regions(self, source: Any, wanted: Any) -> list[tuple[int, int, int, int]] | None:
+        wanted = self.region.value if wanted is None else wanted
+        if wanted == WHOLE or wanted is None:
+            return None
+        if wanted == VIEW:
+            visible = viewer_state.visible_region(source)
+            return None if visible is None else [visible]
+        if isinstance(wanted, str):
+            wanted = viewer_state.find_layer(self._viewer, wanted)
+        if not hasattr(wanted, "data_to_world"):
+            return [tuple(round(number) for number in region) for region in wanted]
+        if wanted not in viewer_state.shapes(self._viewer):
+            raise CellSimError(f"Layer {wanted.name!r} is not a Shapes layer; draw rectangles in a Shapes layer.")
+        return viewer_state.drawn_regions(wanted, source)

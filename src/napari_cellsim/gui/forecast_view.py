@@ -1,0 +1,125 @@
+"""How the Forecast dock looks: the arrangement of its controls, lines and buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from .forecast_form import ForecastForm
+from .forecast_work import ErrorCurve, MovieFacts, Preview
+from .job_bar import JobBar, format_seconds
+from .widgets import DropZone, button, line, say, scrolling, section
+
+
+class ForecastView(QWidget):
+    """The widgets of the Forecast dock and what they can display. What the buttons do is the dock's business.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers the controls offer.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.form = ForecastForm(viewer)
+        self.bar = JobBar("forecast")
+        self.plot: Any = None
+        self.facts_line = line("What the movie is")
+        self.warning_line = line("How the movie differs from the model's training")
+        self.estimate_line = line("Expected time and memory")
+        self.kernel_line = line("Which compiled kernels are used")
+        self.drop_zone = DropZone(
+            "Drop a TIFF, a folder or a saved forecast here",
+            "Files and folders dropped here are opened with their pixel size and frame interval.",
+        )
+        self.open_button = button("Open file…", "Open a TIFF movie, a saved forecast or a model file.")
+        self.folder_button = button(
+            "Open folder…", "Open a folder of single TIFFs, in natural order, or a position folder of trap pictures."
+        )
+        self.stack_button = button(
+            "Stack single-frame layers",
+            "Make one movie of the single pictures in the layer list, in the natural order of their names. They stay.",
+        )
+        self.run_button = button("Run", "Forecast the chosen movie.")
+        self.save_button = button(
+            "Save…", "Save the last forecast with all its overlays and its provenance as one OME-TIFF."
+        )
+        self.save_button.setEnabled(False)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        form = self.form
+        opening = QWidget()
+        row = QHBoxLayout(opening)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.open_button)
+        row.addWidget(self.folder_button)
+        content = QWidget()
+        self._column = QVBoxLayout(content)
+        self._column.setContentsMargins(4, 2, 8, 2)
+        for part in (
+            section("Movie", form.movie_box, self.facts_line, opening, self.stack_button, self.drop_zone),
+            section("Forecast", form.forecast_box, self.warning_line),
+            section("Show beside the frames", form.overlay_box),
+            form.advanced_box,
+            self.estimate_line,
+            self.kernel_line,
+        ):
+            self._column.addWidget(part)
+        self._column.addStretch(1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 2)
+        buttons.addWidget(self.save_button, 1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(2, 2, 2, 2)
+        outer.addWidget(scrolling(content), 1)
+        outer.addLayout(buttons)
+        outer.addWidget(self.bar)
+
+    def show_facts(self, facts: MovieFacts | None, problem: str = "") -> None:
+        """Say what the movie is, or what is wrong with it."""
+        self.form.show_facts(facts)
+        if facts is None:
+            say(self.facts_line, f"⚠ {problem}" if problem else "")
+            return
+        channels = f", {facts.n_channels} channels" if facts.n_channels > 1 else ""
+        planes = f", {facts.n_planes} focal planes" if facts.n_planes > 1 else ""
+        text = f"{facts.n_times} frames of {facts.height} × {facts.width} px{channels}{planes}."
+        calibration = {"pixel size": facts.pixel_size, "frame interval": facts.interval}
+        unknown = " and ".join(name for name, value in calibration.items() if value is None)
+        if unknown:
+            text += f"<br>⚠ Its {unknown} is not known: please type it above."
+        say(self.facts_line, text)
+
+    def show_preview(self, found: Preview | None, problem: str = "") -> None:
+        """Say what a forecast will cost and how the movie differs from the model's training."""
+        if found is None:
+            say(self.estimate_line, f"⚠ {problem}" if problem else "")
+            return
+        memory = found.memory_bytes / 2**20
+        amount = f"{memory:.0f} MB" if memory < 1000 else f"{memory / 1024:.1f} GB"
+        say(self.estimate_line, f"Expected: {format_seconds(found.seconds)}, {amount} of memory.")
+        say(self.warning_line, "<br>".join(f"⚠ {warning}" for warning in found.warnings))
+        self.show_kernels(found.kernels)
+        self.form.show_devices(found.devices)
+
+    def show_kernels(self, text: str) -> None:
+        """Say which compiled kernels are active."""
+        say(self.kernel_line, f"<small>{text}</small>")
+
+    def show_curve(self, curve: ErrorCurve | None, theme: str) -> None:
+        """Draw the error against copying the last frame; None hides the plot."""
+        if curve is None:
+            if self.plot is not None:
+                self.plot.hide()
+            return
+        if self.plot is None:
+            from .error_plot import ErrorPlot  # pyqtgraph takes 0.2 s to import, so only once it is wanted
+
+            self.plot = ErrorPlot()
+            self._column.insertWidget(self._column.count() - 1, self.plot)
+        self.plot.set_theme(theme)
+        self.plot.show_curve(curve)
+        self.plot.show()

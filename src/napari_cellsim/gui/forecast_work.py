@@ -1,0 +1,429 @@
+"""What the Forecast dock computes away from the GUI thread. Nothing here knows Qt, a layer or a viewer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..base import CellSimError, Event, JobToken, Progress
+
+Region = tuple[int, int, int, int]
+
+# One forecast or estimate at a time: they share loaded networks and the processor.
+_MODEL_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _LayerSource:
+    path: str | None
+
+
+@dataclass(frozen=True)
+class LayerSnapshot:
+    """What `open_timelapse` reads of a napari layer, without the layer: it may cross into another thread.
+
+    Attributes
+    ----------
+    data : array
+        The layer's data, not copied.
+    name : str
+        The layer's name.
+    source : object
+        Its ``path`` is the file the layer came from, or None.
+    scale, translate, units, axis_labels : sequence
+        Where the layer lies in the world, one entry per axis.
+    metadata : dict
+        The layer's metadata.
+    rgb : bool
+        Whether the last axis is colour.
+    """
+
+    data: Any
+    name: str
+    source: _LayerSource
+    scale: tuple[float, ...]
+    translate: tuple[float, ...]
+    units: tuple[Any, ...]
+    axis_labels: tuple[str, ...]
+    metadata: dict[str, Any]
+    rgb: bool
+
+    @classmethod
+    def of(cls, layer: Any) -> LayerSnapshot:
+        """Take a snapshot of an image layer."""
+        data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+        return cls(
+            data=data,
+            name=layer.name,
+            source=_LayerSource(None if layer.source.path is None else str(layer.source.path)),
+            scale=tuple(float(s) for s in layer.scale),
+            translate=tuple(float(t) for t in layer.translate),
+            units=tuple(layer.units),
+            axis_labels=tuple(layer.axis_labels),
+            metadata=dict(layer.metadata),
+            rgb=bool(getattr(layer, "rgb", False)),
+        )
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of the data."""
+        return len(self.data.shape)
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """Everything that decides a forecast.
+
+    Attributes
+    ----------
+    movie : LayerSnapshot
+        The input.
+    axes : str or None
+        Axis letters of the input, such as ``"TZYX"``; None lets `open_timelapse` decide.
+    model : str or Path
+        Name or file of the model.
+    steps, at, channel, plane : int
+        As for `forecasting.forecast_job`.
+    flow : str
+        "model" or "classical".
+    segmentation : str or array
+        "model", "none", or the data of a Labels layer.
+    regions : list of (y0, y1, x0, x1) or None
+        Rectangles in px, or None for the whole image.
+    device : str
+        As for `forecasting.devices`.
+    pixel_size, interval : float or None
+        What the user typed, in µm and minutes; None keeps what the movie says.
+    threads : int
+        Processor threads; 0 leaves it to torch.
+    """
+
+    movie: LayerSnapshot
+    axes: str | None
+    model: str | Path
+    steps: int
+    at: int
+    channel: int = 0
+    plane: int = 0
+    flow: str = "model"
+    segmentation: Any = "model"
+    regions: list[Region] | None = None
+    device: str = "auto"
+    pixel_size: float | None = None
+    interval: float | None = None
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class ErrorCurve:
+    """Root-mean-square error of the forecast and of copying the last frame, in the movie's grey levels.
+
+    Attributes
+    ----------
+    steps : ndarray
+        (N,) int, 1 for the first frame after the last one used.
+    model, copy_last : ndarray
+        (N,) float.
+    """
+
+    steps: np.ndarray
+    model: np.ndarray
+    copy_last: np.ndarray
+
+
+@dataclass(frozen=True)
+class ForecastOutcome:
+    """What comes back from a forecast.
+
+    Attributes
+    ----------
+    forecast : Forecast
+        The result; several regions are pasted into one field.
+    parts : list of Forecast
+        The regions, or the one result.
+    layers : list of (data, dict, str)
+        Layer data tuples, lowest first.
+    curve : ErrorCurve or None
+        Where the movie has frames after the last one used.
+    kernels : str
+        Which kernels computed it, for people.
+    """
+
+    forecast: Any
+    parts: list[Any]
+    layers: list[tuple[Any, dict[str, Any], str]]
+    curve: ErrorCurve | None
+    kernels: str
+
+
+@dataclass(frozen=True)
+class MovieFacts:
+    """What the dock says about a layer before anything runs.
+
+    Attributes
+    ----------
+    axes : str
+        Axis letters.
+    n_times, n_channels, n_planes, height, width : int
+        Size.
+    pixel_size, interval : float or None
+        µm and minutes, where the file or the layer states them.
+    """
+
+    axes: str
+    n_times: int
+    n_channels: int
+    n_planes: int
+    height: int
+    width: int
+    pixel_size: float | None
+    interval: float | None
+
+
+def open_movie(request_movie: LayerSnapshot, axes: str | None) -> Any:
+    """Open a layer as a TimeLapse with a time axis.
+
+    Raises
+    ------
+    CellSimError
+        If it is in colour, has one picture only, or cannot be a movie.
+    """
+    from ..data import open_timelapse
+
+    name = request_movie.name
+    if request_movie.rgb:
+        raise CellSimError(
+            f"Layer {name!r} is a colour (RGB) picture, but a forecast needs one grey value per pixel; convert it to "
+            "greyscale or split its channels first."
+        )
+    if request_movie.ndim < 3:
+        raise CellSimError(
+            f"Layer {name!r} is a single picture without a time axis; choose a movie (T, Y, X), or stack your "
+            "single-frame layers with the button in the Forecast dock."
+        )
+    movie = open_timelapse(request_movie, axes=axes)
+    if not movie.axes.startswith("T"):
+        raise CellSimError(
+            f"Layer {name!r} has the axes {movie.axes}, but time must come first; reorder them (Layers > Data > Convert, "
+            "or open the file with the Forecast dock's Open button)."
+        )
+    if movie.n_times < 2:
+        raise CellSimError(f"Layer {name!r} has one frame only; a forecast needs at least two frames in time.")
+    return movie
+
+
+def read_facts(movie: LayerSnapshot, axes: str | None) -> MovieFacts:
+    """Look at a layer, and at the header of its file, without reading the frames."""
+    opened = open_movie(movie, axes)
+    return MovieFacts(
+        opened.axes,
+        opened.n_times,
+        opened.n_channels,
+        opened.n_planes,
+        opened.height,
+        opened.width,
+        opened.pixel_size,
+        opened.interval,
+    )
+
+
+def describe_kernels() -> str:
+    """Return which compiled kernels are in use, in one line."""
+    from .._cuda import report
+
+    said = []
+    for status in report():
+        text = f"{status.device}: {status.backend}"
+        said.append(f"{text} ({status.reason})" if status.reason else text)
+    return "Kernels – " + "; ".join(said)
+
+
+def forecast_work(request: ForecastRequest, token: JobToken) -> Generator[Event, None, ForecastOutcome]:
+    """Read, load, forecast, compare and make layers; see `ForecastRequest` and `ForecastOutcome`.
+
+    Yields
+    ------
+    Progress or FrameReady
+    """
+    from ..forecasting import forecast_job, paste
+
+    yield Progress(0, 0, "Reading the movie")
+    movie = open_movie(request.movie, request.axes)
+    movie = movie.with_calibration(pixel_size=request.pixel_size, interval=request.interval)
+    segmentation = request.segmentation
+    if not isinstance(segmentation, str):
+        segmentation = _labels_for(segmentation, movie, request)
+    yield Progress(0, 0, "Loading the model")
+    model = loaded_model(*_model_key(request.model))
+    with _one_at_a_time(token), _threads(request.threads):
+        result = yield from forecast_job(
+            movie,
+            model,
+            steps=request.steps,
+            at=request.at,
+            flow=request.flow,
+            segmentation=segmentation,
+            channel=request.channel,
+            plane=request.plane,
+            regions=request.regions,
+            device=request.device,
+            token=token,
+        )
+    yield Progress(request.steps, request.steps, "Making the layers", 0.0)
+    parts = result if isinstance(result, list) else [result]
+    forecast = parts[0] if len(parts) == 1 else paste((movie.height, movie.width), parts)
+    return ForecastOutcome(
+        forecast=forecast,
+        parts=parts,
+        layers=forecast.to_layers(),
+        curve=error_curve(movie, forecast, movie_origin=movie.origin),
+        kernels=describe_kernels(),
+    )
+
+
+def error_curve(movie: Any, forecast: Any, movie_origin: tuple[float, float]) -> ErrorCurve | None:
+    """Compare a forecast with the frames that did follow; None where the movie ends at the last frame used.
+
+    Parameters
+    ----------
+    movie : TimeLapse
+        The input.
+    forecast : Forecast
+        The result, NaN where nothing was forecast.
+    movie_origin : tuple of float
+        (y, x) of the movie in the source field, px.
+    """
+    count = min(forecast.steps, movie.n_times - 1 - forecast.at)
+    if count < 1:
+        return None
+    height, width = forecast.frames.shape[-2:]
+    y, x = (round(f - m) for f, m in zip(forecast.origin, movie_origin, strict=True))
+    window = (slice(None), slice(y, y + height), slice(x, x + width))
+    times = range(forecast.at, forecast.at + count + 1)
+    truth = movie.array(list(times), channel=forecast.channel, plane=forecast.plane)[window]
+    predicted = np.asarray(forecast.frames[0, :count, 0], dtype=np.float64)
+
+    def rms(pictures: np.ndarray) -> np.ndarray:
+        squared = (pictures - truth[1:]) ** 2
+        return np.sqrt([np.mean(frame[np.isfinite(frame)]) if np.isfinite(frame).any() else np.nan for frame in squared])
+
+    seen = np.where(np.isfinite(predicted), truth[0], np.nan)
+    return ErrorCurve(np.arange(1, count + 1), rms(predicted), rms(seen))
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What is known of a forecast before it runs.
+
+    Attributes
+    ----------
+    seconds : float
+        Expected time.
+    memory_bytes : int
+        Expected memory.
+    warnings : list of str
+        How the movie differs from what the model was trained on.
+    devices : list of str
+        Devices of this machine.
+    kernels : str
+        Which kernels will compute it.
+    """
+
+    seconds: float
+    memory_bytes: int
+    warnings: list[str]
+    devices: list[str]
+    kernels: str
+
+
+def preview(request: ForecastRequest, token: JobToken) -> Preview:
+    """Estimate a forecast."""
+    from ..forecasting import devices, estimate
+    from ..forecasting.predict import calibration_warnings
+
+    movie = open_movie(request.movie, request.axes)
+    movie = movie.with_calibration(pixel_size=request.pixel_size, interval=request.interval)
+    model = loaded_model(*_model_key(request.model))
+    with _one_at_a_time(token), _threads(request.threads):
+        cost = estimate(movie, model, request.steps, request.regions, request.device)
+    return Preview(
+        cost.seconds, cost.memory_bytes, calibration_warnings(movie, model), devices(), describe_kernels()
+    )
+
+
+@lru_cache(maxsize=4)
+def loaded_model(model: str | Path, changed: float) -> Any:
+    """Load a model once for as long as its file does not change (`changed`: modification time, 0 for a name)."""
+    from ..models import load_model
+
+    return load_model(model)
+
+
+def _model_key(model: str | Path) -> tuple[str | Path, float]:
+    path = Path(model)
+    return model, path.stat().st_mtime if isinstance(model, Path) and path.is_file() else 0.0
+
+
+def _labels_for(data: Any, movie: Any, request: ForecastRequest) -> np.ndarray:
+    """Bring the data of a Labels layer to (Y, X) or (T, Y, X)."""
+    labels = np.asarray(data)
+    if labels.ndim == len(movie.axes) and labels.ndim > 3:
+        for axis in reversed(range(labels.ndim)):
+            letter = movie.axes[axis]
+            if letter in "CZ":
+                wanted = request.channel if letter == "C" else request.plane
+                labels = labels.take(min(wanted, labels.shape[axis] - 1), axis=axis)
+    if labels.ndim not in (2, 3) or labels.shape[-2:] != (movie.height, movie.width):
+        raise CellSimError(
+            f"The Labels layer has the shape {np.shape(data)}, which does not fit {movie.name!r} with frames of "
+            f"{movie.height} × {movie.width} px; choose labels of the same size, or set Segmentation to 'model'."
+        )
+    return labels
+
+
+@contextmanager
+def _one_at_a_time(token: JobToken) -> Iterator[None]:
+    while not _MODEL_LOCK.acquire(timeout=0.1):
+        token.check()
+    try:
+        yield
+    finally:
+        _MODEL_LOCK.release()
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    if count <= 0:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+__all__ = [
+    "ErrorCurve",
+    "ForecastOutcome",
+    "ForecastRequest",
+    "LayerSnapshot",
+    "MovieFacts",
+    "Preview",
+    "describe_kernels",
+    "error_curve",
+    "forecast_work",
+    "open_movie",
+    "preview",
+    "read_facts",
+]

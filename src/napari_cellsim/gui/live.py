@@ -1,0 +1,120 @@
+"""The layer in which predicted frames appear while they are being computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+
+from .viewer_state import shape_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from .forecast_work import ForecastRequest
+
+
+class LiveMovie(QObject):
+    """A temporary image layer that continues a movie on its own time slider and grows frame by frame.
+
+    The array is allocated once; what is not yet predicted is NaN. The time slider follows the newest frame until the user
+    moves it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layer goes.
+    movie : Image
+        The input layer, which lends axes, calibration and display settings.
+    request : ForecastRequest
+        Says how many frames will come, where they begin, and which regions they cover.
+    axes : str
+        Axis letters of the movie layer, T first.
+    """
+
+    def __init__(self, viewer: Any, movie: Image, request: ForecastRequest, axes: str) -> None:
+        super().__init__()
+        self._viewer = viewer
+        size = shape_of(movie)
+        self._regions = request.regions or [(0, size[-2], 0, size[-1])]
+        self._top = min(region[0] for region in self._regions), min(region[2] for region in self._regions)
+        height = max(region[1] for region in self._regions) - self._top[0]
+        width = max(region[3] for region in self._regions) - self._top[1]
+        self._array = np.full((request.steps, *(1,) * (movie.ndim - 3), height, width), np.nan, dtype=np.float32)
+        start = {"T": request.at + 1, "C": request.channel, "Z": request.plane, "Y": self._top[0], "X": self._top[1]}
+        self.display = {
+            "colormap": movie.colormap,
+            "contrast_limits": tuple(movie.contrast_limits),
+            "gamma": movie.gamma,
+        }
+        self._meta = {
+            "name": f"{movie.name} predicted (running)",
+            **self.display,
+            "scale": movie.scale,
+            "translate": [
+                t + s * start[axis] for t, s, axis in zip(movie.translate, movie.scale, axes, strict=True)
+            ],
+            "units": movie.units,
+            "axis_labels": movie.axis_labels,
+        }
+        self._first_time = float(self._meta["translate"][0])
+        self._interval = float(movie.scale[0])
+        self._time_axis = -movie.ndim
+        self._layer: Image | None = None
+        self._done = 0
+        self._following = True
+        self._shown_at: float | None = None
+        self._pending = False
+
+    @property
+    def layer(self) -> Image | None:
+        """The layer, once the first frame is there and until the user deletes it or `remove` does."""
+        return self._layer if self._layer is not None and self._layer in self._viewer.layers else None
+
+    def write(self, step: int, region: int, frame: np.ndarray) -> None:
+        """Take a frame (Y, X) of a region; it is drawn when the event loop is next idle."""
+        y0, y1, x0, x1 = self._regions[region]
+        top, left = self._top
+        self._array[(step, ..., slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))] = frame
+        self._done = max(self._done, step + 1)
+        if not self._pending:
+            self._pending = True
+            QTimer.singleShot(0, self._draw)
+
+    def rename(self, ending: str) -> None:
+        """Say in the layer's name what became of it."""
+        if self._pending:
+            self._draw()
+        if (layer := self.layer) is not None:
+            layer.name = layer.name.replace("predicted (running)", ending)
+
+    def remove(self) -> None:
+        """Take the layer away; its frames are still in the result."""
+        self._pending = False
+        self._done = 0
+        if (layer := self.layer) is not None:
+            self._viewer.layers.remove(layer)
+        self._layer = None
+
+    def _draw(self) -> None:
+        if not self._pending:
+            return
+        self._pending = False
+        if self._layer is None:
+            self._layer = self._viewer.add_image(self._array[: self._done], **self._meta)
+        elif self.layer is None:  # the user deleted it, and is obeyed
+            return
+        else:
+            self._layer.data = self._array[: self._done]
+        self.follow(self._first_time + self._interval * (self._done - 1))
+
+    def follow(self, world_time: float) -> None:
+        """Move the time slider, unless the user has moved it since this layer last did."""
+        dims = self._viewer.dims
+        axis = dims.ndim + self._time_axis
+        if self._shown_at is not None and abs(dims.point[axis] - self._shown_at) > abs(self._interval) / 2:
+            self._following = False
+        if self._following:
+            dims.set_point(axis, world_time)
+            self._shown_at = dims.point[axis]

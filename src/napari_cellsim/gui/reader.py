@@ -1,0 +1,52 @@
+"""Dropping a model file on napari loads it into the Models dock; the only reader this plugin declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..base import CellSimError
+from . import model_list
+
+PLUGIN = "napari-cellsim"
+
+
+def get_model_reader(path: str | list[str]) -> Callable[..., list[tuple[None]]] | None:
+    """Return the reader of ``*.safetensors`` files, or None for anything else."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return read_models if all(Path(one).suffix == ".safetensors" for one in paths) else None
+
+
+def read_models(path: str | list[str]) -> list[tuple[None]]:
+    """Put model files on the list of models and show the Models dock.
+
+    Returns
+    -------
+    list
+        napari's sign for "read, and no layers to add".
+    """
+    from napari.utils.notifications import show_error
+
+    for one in [path] if isinstance(path, str) else path:
+        try:
+            _show(model_list.open_file(Path(one)))
+        except CellSimError as error:
+            show_error(str(error))
+    return [(None,)]
+
+
+def _show(entry: Any) -> None:
+    from napari import current_viewer
+    from napari.utils.notifications import show_info
+
+    viewer = current_viewer()
+    if viewer is None:
+        return
+    from .models_dock import ModelsDock
+
+    docks = [dock for dock in viewer.window.dock_widgets.values() if isinstance(dock, ModelsDock)]
+    if not docks:
+        docks = [viewer.window.add_plugin_dock_widget(PLUGIN, "Models")[1]]
+    docks[0].select(entry.path)
+    show_info(f"Model {entry.name} is ready to use.")

@@ -1,0 +1,63 @@
+"""Bring results into the viewer without touching what is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Layer
+
+from .viewer_state import METADATA_KEY
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+_FORECAST_KEY = "napari_cellsim_forecast"  # the Forecast itself, alive as long as one of its layers
+# name of a layer's part in `Forecast.to_layers` -> the dock's overlay that it belongs to
+_OVERLAY = {"flow": "flow", "motion": "arrows", "kernel_deviation": "kernels", "segmentation": "segmentation"}
+
+
+def add_layers(viewer: Any, layers: list[LayerData], forecast: Any = None) -> list[Layer]:
+    """Add layer data tuples on top; napari gives a taken name a number.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where they go.
+    layers : list of LayerData
+        Lowest first.
+    forecast : Forecast or None
+        What they show, so that napari's Save menu can save it whole.
+    """
+    added = []
+    for data, meta, kind in layers:
+        if forecast is not None:
+            meta = {**meta, "metadata": {**meta["metadata"], _FORECAST_KEY: forecast}}
+        added.append(viewer.add_layer(Layer.create(data, meta, kind)))
+    return added
+
+
+def select(layers: list[LayerData], overlays: set[str], display: dict[str, Any]) -> list[LayerData]:
+    """Pick the frames and the wanted overlays; the frames are displayed like the movie.
+
+    Parameters
+    ----------
+    layers : list of LayerData
+        From `Forecast.to_layers`.
+    overlays : set of str
+        Of "flow", "arrows", "kernels", "segmentation".
+    display : dict
+        Display settings of the movie's layer, such as contrast limits.
+    """
+    chosen = []
+    for data, meta, kind in layers:
+        part = meta["metadata"][METADATA_KEY]["what"]
+        if part == "frames":
+            meta = {**meta, **display}
+        elif _OVERLAY.get(part, "") not in overlays:
+            continue
+        chosen.append((data, meta, kind))
+    return chosen
+
+
+def forecast_of(layer: LayerData) -> Any:
+    """Return the Forecast that a layer data tuple belongs to, or None."""
+    return layer[1].get("metadata", {}).get(_FORECAST_KEY)

@@ -1,0 +1,174 @@
+"""Small widgets shared by the docks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from magicgui.widgets import FloatSpinBox
+from magicgui.widgets.bases import Widget
+from qtpy.QtCore import QMimeData, Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+
+def form(*rows: Widget) -> QWidget:
+    """Lay magicgui widgets out as labelled rows that stay usable at a width of 300 px.
+
+    Every widget needs `label` and `tooltip`; its accessible name becomes the label. Hidden widgets take their row along.
+    """
+    page = QWidget()
+    layout = QFormLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+    for row in rows:
+        native = row.native
+        native.setAccessibleName(row.label)
+        native.setToolTip(row.tooltip)
+        if isinstance(native, QComboBox):
+            native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            native.setMinimumContentsLength(6)
+        if isinstance(native, QAbstractSpinBox):
+            native.setMinimumWidth(60)
+            native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        if isinstance(native, QCheckBox):  # says itself what it is
+            layout.addRow(native)
+            continue
+        label = QLabel(row.label)
+        label.setToolTip(row.tooltip)
+        label.setBuddy(native)
+        layout.addRow(label, native)
+    return page
+
+
+def show_row(row: Widget, visible: bool) -> None:
+    """Show or hide a row made by `form`, label and all."""
+    page = row.native.parentWidget()
+    page.layout().setRowVisible(row.native, visible)
+
+
+def section(title: str, *contents: QWidget, collapsed: bool | None = None) -> QWidget:
+    """Return a titled group of widgets; with `collapsed` a button folds it away."""
+    if collapsed is not None:
+        folding = QCollapsible(title)
+        folding.setDuration(0)
+        button = folding.toggleButton()
+        button.setAccessibleName(title)
+        button.setToolTip(f"Show or hide: {title}")
+        for content in contents:
+            folding.addWidget(content)
+        if collapsed:
+            folding.collapse(animate=False)
+        else:
+            folding.expand(animate=False)
+        return folding
+    box = QWidget()
+    column = QVBoxLayout(box)
+    column.setContentsMargins(0, 4, 0, 0)
+    column.setSpacing(4)
+    heading = QLabel(f"<b>{title}</b>")
+    column.addWidget(heading)
+    for content in contents:
+        column.addWidget(content)
+    return box
+
+
+def button(text: str, tooltip: str) -> QPushButton:
+    """Return a push button with tooltip and accessible name."""
+    made = QPushButton(text)
+    made.setToolTip(tooltip)
+    made.setAccessibleName(text.rstrip("…"))
+    return made
+
+
+def line(name: str) -> QLabel:
+    """Return a word-wrapped line of text that never widens the dock."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setAccessibleName(name)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.hide()
+    return label
+
+
+def say(label: QLabel, text: str) -> None:
+    """Write on a `line`; an empty text hides it."""
+    label.setText(text)
+    label.setVisible(bool(text))
+
+
+def scrolling(content: QWidget) -> QScrollArea:
+    """Return a vertical scroll area around `content`."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    area.setMinimumHeight(120)
+    return area
+
+
+def unknown_or(value: float | None) -> float:
+    """Return what a calibration field shows: 0, displayed as "unknown", for None."""
+    return 0.0 if value is None else value
+
+
+def calibration_field(label: str, unit: str, tooltip: str, largest: float) -> FloatSpinBox:
+    """Return a number field with a unit whose lowest value, 0, reads "unknown"."""
+    field = FloatSpinBox(label=label, value=0.0, min=0.0, max=largest, step=0.01, tooltip=tooltip)
+    native = field.native
+    native.setDecimals(4)
+    native.setSuffix(f" {unit}")
+    native.setSpecialValueText("unknown")
+    return field
+
+
+class DropZone(QLabel):
+    """A field that takes files and folders dropped on it.
+
+    Attributes
+    ----------
+    dropped : Signal
+        Emitted with the list of paths.
+    """
+
+    dropped = Signal(list)
+
+    def __init__(self, text: str, tooltip: str) -> None:
+        super().__init__(text)
+        self.setAcceptDrops(True)
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setToolTip(tooltip)
+        self.setAccessibleName(text)
+        self.setMinimumHeight(36)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setStyleSheet("DropZone { border: 1px dashed palette(mid); border-radius: 4px; padding: 4px; }")
+
+    def dragEnterEvent(self, event) -> None:
+        """Accept what has local files."""
+        if _paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event) -> None:
+        """Report the files."""
+        paths = _paths(event.mimeData())
+        event.acceptProposedAction()
+        self.dropped.emit(paths)
+
+
+def _paths(mime: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
