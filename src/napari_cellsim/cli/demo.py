@@ -51,15 +51,14 @@ def demo(
     from ..forecasting import forecast_job
     from ..models import load_model
 
-    if source is None:
+    movie = None if source is None else common.open_movie(source, None, None)
+    folder = make_folder(out)
+    targets = [common.check_target(folder / name, source or "") for name in (FORECAST, FIGURE, REPORT)]
+    if movie is None:
         from ..phantom import simulate
 
         typer.echo(f"Simulating {FRAMES} frames of yeast in a trap (seed {SEED}) …", err=True)
         movie = simulate(FRAMES, SEED).as_timelapse()
-    else:
-        movie = common.open_movie(source, None, None)
-    folder = make_folder(out)
-    targets = [common.check_target(folder / name, source or "") for name in (FORECAST, FIGURE, REPORT)]
     chosen = load_model(common.DEFAULT_MODEL)
     start = at if at is not None else default_start(movie, STEPS) if movie.n_times > 1 else 0
     forecast = common.run_job(forecast_job(movie, chosen, steps=STEPS, at=start))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..base import CellSimError
 from . import _common as common
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Trap(StrEnum):
@@ -48,8 +52,13 @@ def phantom(
         ) from None
     common.check_target(out)
     sequence = room.simulate(frames, seed, size=size, pixel_size=pixel_size, trap=trap.value, planes=heights)
-    calibration = {"pixel_size": sequence.pixel_size, "interval": sequence.interval}
-    arrays = [
+    gaps = {round(upper - lower, 6) for lower, upper in pairwise(heights)}
+    calibration: dict[str, Any] = {
+        "pixel_size": sequence.pixel_size,
+        "interval": sequence.interval,
+        "z_step": gaps.pop() if len(gaps) == 1 and min(gaps) > 0 else None,
+    }
+    arrays: list[tuple[str, np.ndarray, str]] = [
         ("images", sequence.images, "TZYX"),
         ("labels", sequence.labels, "TYX"),
         ("semantic", sequence.semantic, "TYX"),

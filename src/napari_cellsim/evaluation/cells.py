@@ -68,7 +68,7 @@ def _segment(
     partner = model if model.kind == "unet" else resolve_partner(model, "segmentation")
     place = choose_device(device)
     config = forecast.provenance["config"]
-    grids = Grids.match(*frames.shape[-2:], config["zoom"])
+    grids = Grids.match(frames.shape[-2], frames.shape[-1], config["zoom"])
     segment = network_segmentation(partner.network.to(place).eval(), TILE, JobToken())
     masks = []
     with torch.inference_mode():

@@ -73,7 +73,7 @@ def draw_figure(path: str | Path, movie: TimeLapse, forecast: Forecast) -> Path:
             ],
         ),
         (
-            f"motion, up to\n{largest:.1f} px/frame",
+            f"motion, up to\n{largest:.2g} px/frame",
             [flow_wheel(_TILE), *flow_to_rgb(motion, max(largest, 1e-6))],
         ),
     ]
