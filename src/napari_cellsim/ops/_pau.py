@@ -7,9 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from napari_cellsim._cuda._launch import pau_is_native
 from napari_cellsim.base.errors import CellSimError
 
 from ._checks import HALF_TYPES, check_floating, check_same_device, check_shape
+from ._pau_native import pau_native
 from ._pau_torch import pau_torch, pau_torch_inference
 
 Form = Literal["A", "B"]
@@ -64,11 +66,21 @@ def pau(x: Tensor, numerator: Tensor, denominator: Tensor, form: Form = "B") -> 
     check_same_device(x=x, numerator=numerator, denominator=denominator)
     dtype = x.dtype
     work = torch.float32 if dtype in HALF_TYPES else dtype
-    x, numerator, denominator = x.to(work), numerator.to(work), denominator.to(work)
+    numerator, denominator = numerator.to(work), denominator.to(work)
+    if x.device.type != "cuda":  # there the kernel itself reads and writes half precision
+        x = x.to(work)
+    if _is_native(x.device, x.dtype):
+        native: Tensor = pau_native(x, numerator, denominator, form)
+        return native.to(dtype)
+    x = x.to(work)
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in (x, numerator, denominator))
     if learning or torch.compiler.is_compiling():
         return pau_torch(x, numerator, denominator, form).to(dtype)
     return pau_torch_inference(x, numerator, denominator, form).to(dtype)
+
+
+# torch.compile asks once, while it traces, and never looks inside
+_is_native = torch.compiler.assume_constant_result(pau_is_native)
 
 
 def leaky_relu_coefficients(

@@ -7,9 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from napari_cellsim._cuda._launch import sdc_is_native
 from napari_cellsim.base.errors import CellSimError
 
 from ._checks import HALF_TYPES, check_dtype, check_floating, check_same_device, check_shape, widen
+from ._sdc_native import sdc_native
 from ._sdc_torch import sdc_torch
 
 Border = Literal["replicate", "official", "zeros"]
@@ -57,9 +59,21 @@ def sdc(
     """
     if torch.is_autocast_enabled(image.device.type):
         with torch.autocast(image.device.type, enabled=False):
-            return sdc(*(widen(tensor) for tensor in (image, flow, kernel_v, kernel_h)), border)
+            return sdc(widen(image), widen(flow), widen(kernel_v), widen(kernel_h), border)
     _check(image, flow, kernel_v, kernel_h, border)
+    if image.device.type == "cuda":
+        flow = widen(flow)
+    elif image.dtype in HALF_TYPES:  # the processor computes in float32 and rounds once
+        out = sdc(widen(image), widen(flow), widen(kernel_v), widen(kernel_h), border)
+        return out.to(image.dtype)
+    if _is_native(image.device, image.dtype, kernel_v.shape[1]):
+        native: Tensor = sdc_native(image, flow, kernel_v, kernel_h, border)
+        return native
     return sdc_torch(image, flow, kernel_v, kernel_h, border)
+
+
+# torch.compile asks once, while it traces, and never looks inside
+_is_native = torch.compiler.assume_constant_result(sdc_is_native)
 
 
 def _check(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> None:

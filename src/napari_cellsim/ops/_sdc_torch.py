@@ -25,9 +25,15 @@ def sdc_torch(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, b
     rows, weight_v = _taps(flow[:, 1], kernel_v, height, border, vertical=True)
     columns, weight_h = _taps(flow[:, 0], kernel_h, width, border, vertical=False)
     taps = rows.shape[1]
-    index = (rows.unsqueeze(2) * width + columns.unsqueeze(1)).view(batch, 1, -1).expand(-1, channels, -1)
-    patches = image.reshape(batch, channels, height * width).gather(2, index)
-    patches = patches.view(batch, channels, taps, taps, height, width)
+    rows, columns = rows.unsqueeze(2), columns.unsqueeze(1)
+    index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+    pixels = image.reshape(batch, channels, height * width)
+    if border == "zeros":  # one more pixel, of value 0, for every tap outside
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        index = torch.where(inside, index, height * width)
+        pixels = pad(pixels, (0, 1))
+    index = index.view(batch, 1, -1).expand(-1, channels, -1)
+    patches = pixels.gather(2, index).view(batch, channels, taps, taps, height, width)
     row_sums = (patches * weight_h[:, None, None]).sum(3)
     out = (row_sums * weight_v[:, None]).sum(2)
     return out.masked_fill(lost, float("nan"))
@@ -52,7 +58,4 @@ def _taps(
     moved = kernel * fraction
     weight = pad(kernel - moved, (0, 0, 0, 0, 0, 1)) + pad(moved, (0, 0, 0, 0, 1, 0))
     offset = torch.arange(taps, device=kernel.device) - (taps - 1) // 2
-    index = base.long().unsqueeze(1) + offset.view(1, -1, 1, 1)
-    if border == "zeros":
-        weight = torch.where((index >= 0) & (index < size), weight, torch.zeros_like(weight))
-    return index.clamp(0, size - 1), weight
+    return base.long().unsqueeze(1) + offset.view(1, -1, 1, 1), weight

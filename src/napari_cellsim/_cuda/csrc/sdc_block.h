@@ -1,0 +1,136 @@
+// What forward and backward share: the folded weights and whole-pixel positions of a run of pixels in one image row.
+//
+// All K x K taps of a pixel share the fractions of its displacement, so the bilinear weights fold into the kernels:
+// M = K + 1 rows and columns of whole pixels remain. Rows are summed four columns at a time; where 4 does not divide M
+// the last vector overlaps the one before and its doubled lanes weigh 0, so nothing beside the taps is ever read.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cellsim.h"
+#include "simd.h"
+
+namespace cellsim {
+
+constexpr int kRun = 32;  // pixels of a row handled together
+
+constexpr int vectors(int taps) { return (taps + 3) / 4; }
+CELLSIM_INLINE int vector_start(int v, int taps) { return std::min(4 * v, taps - 4); }
+
+// Where `count` <= kRun pixels look along one axis: whole pixel, fraction, and 0 or 1 for the derivative of the
+// clamped position. `position` holds pixel + displacement, without NaN.
+template <class T> CELLSIM_INLINE void locate(T* position, int count, int size, int taps, int border, int* base,
+                                              T* fraction, T* slope) {
+  const bool official = border == CELLSIM_OFFICIAL;  // clamps the centre; its corners coincide from the last pixel on
+  const T last = T(size - 1);
+  for (int p = 0; p < count; ++p)
+    slope[p] = official ? T((position[p] >= T(0)) & (position[p] < last)) : T(1);
+  // Otherwise every tap farther out reads the border: clamp, so that the conversion to int is safe.
+  const T low = official ? T(0) : T(-taps), high = official ? last : T(size + taps);
+  for (int p = 0; p < count; ++p) {
+    T at = position[p];
+    at = at > low ? at : low;
+    at = at < high ? at : high;
+    int whole = int(at);
+    whole -= at < T(whole);
+    base[p] = whole;
+    fraction[p] = at - T(whole);
+  }
+}
+
+// Taps == 0: any odd K from 3 to CELLSIM_MAX_TAPS, known at run time only.
+template <class T, int K> struct Run {
+  static constexpr int kMaxTaps = (K ? K : CELLSIM_MAX_TAPS) + 1;
+  static constexpr int kPadded = 4 * vectors(kMaxTaps);
+  alignas(64) T weight_v[kMaxTaps][kRun];  // [tap][pixel]
+  alignas(64) T weight_h[kRun][kPadded];   // [pixel][vector lane]
+  T fraction_y[kRun], fraction_x[kRun];
+  T slope_y[kRun], slope_x[kRun];  // 0 where the border rule took the flow's gradient away
+  int top[kRun], left[kRun];
+  int lost[kRun];  // 1 for a NaN displacement
+  bool any_lost;
+
+  CELLSIM_INLINE void load(const T* CELLSIM_RESTRICT flow, const T* CELLSIM_RESTRICT kv, const T* CELLSIM_RESTRICT kh,
+                           const SdcShape& s, int64_t at, int y, int x, int count) {
+    const int k = K ? K : int(s.k), taps = k + 1, reach = k / 2;
+    const int h = int(s.h), w = int(s.w);
+    const int64_t plane = s.h * s.w;
+    const T *u = flow + at, *v = flow + plane + at;
+    T at_y[kRun], at_x[kRun];
+    int found = 0;
+    for (int p = 0; p < count; ++p) {
+      lost[p] = (u[p] != u[p]) | (v[p] != v[p]);
+      found |= lost[p];
+      at_y[p] = T(y) + (lost[p] ? T(0) : v[p]);
+      at_x[p] = T(x + p) + (lost[p] ? T(0) : u[p]);
+    }
+    any_lost = found != 0;
+    locate(at_y, count, h, taps, s.border, top, fraction_y, slope_y);
+    locate(at_x, count, w, taps, s.border, left, fraction_x, slope_x);
+    for (int p = 0; p < count; ++p) {
+      top[p] -= reach;
+      left[p] -= reach;
+    }
+    alignas(64) T columns[kMaxTaps][kRun];
+    T carried_v[kRun] = {}, carried_h[kRun] = {};
+    for (int i = 0; i < k; ++i) {
+      const T *a = kv + at + i * plane, *b = kh + at + i * plane;
+      for (int p = 0; p < count; ++p) {
+        const T moved_v = a[p] * fraction_y[p], moved_h = b[p] * fraction_x[p];
+        weight_v[i][p] = (a[p] - moved_v) + carried_v[p];
+        columns[i][p] = (b[p] - moved_h) + carried_h[p];
+        carried_v[p] = moved_v;
+        carried_h[p] = moved_h;
+      }
+    }
+    for (int p = 0; p < count; ++p) {
+      weight_v[k][p] = carried_v[p];
+      columns[k][p] = carried_h[p];
+    }
+    for (int p = count; p < (count + 3) / 4 * 4; ++p)  // a last incomplete group of four is transposed whole
+      for (int i = 0; i < taps; ++i) columns[i][p] = T(0);
+    for (int v4 = 0; v4 < vectors(taps); ++v4) {
+      const int start = vector_start(v4, taps);
+      for (int p = 0; p < count; p += 4) {
+        Vec4<T> lane[4];
+        CELLSIM_UNROLL for (int l = 0; l < 4; ++l)
+          lane[l] = start + l < 4 * v4 ? Vec4<T>{} : load4(&columns[start + l][p]);
+        transpose4<T>(lane[0], lane[1], lane[2], lane[3]);
+        CELLSIM_UNROLL for (int l = 0; l < 4; ++l) store4(&weight_h[p + l][4 * v4], lane[l]);
+      }
+    }
+  }
+
+  CELLSIM_INLINE bool inside(int p, const SdcShape& s, int taps) const {
+    return top[p] >= 0 && left[p] >= 0 && top[p] + taps <= s.h && left[p] + taps <= s.w;
+  }
+
+  // The taps x taps pixels that pixel p sees: in the image itself, or copied to `buffer` where they cross its border.
+  CELLSIM_INLINE const T* patch(int p, const T* image, const SdcShape& s, int taps, T* buffer, int64_t& pitch) const {
+    if (inside(p, s, taps)) {
+      pitch = s.w;
+      return image + int64_t(top[p]) * s.w + left[p];
+    }
+    copy_patch(p, image, s, taps, buffer);
+    pitch = taps;
+    return buffer;
+  }
+
+  void copy_patch(int p, const T* image, const SdcShape& s, int taps, T* buffer) const {
+    const bool zeros = s.border == CELLSIM_ZEROS;
+    const int h = int(s.h), w = int(s.w);
+    for (int a = 0; a < taps; ++a, buffer += taps) {
+      const int y = top[p] + a;
+      const T* row = image + int64_t(std::min(std::max(y, 0), h - 1)) * w;
+      const bool missing = zeros && (y < 0 || y >= h);
+      for (int b = 0; b < taps; ++b) {
+        const int x = left[p] + b;
+        const T value = row[std::min(std::max(x, 0), w - 1)];
+        buffer[b] = missing || (zeros && (x < 0 || x >= w)) ? T(0) : value;
+      }
+    }
+  }
+};
+
+}  // namespace cellsim
