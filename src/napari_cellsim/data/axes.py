@@ -19,7 +19,8 @@ def colour_error(what: str) -> CellSimError:
     """Return the error for RGB or RGBA pictures; `what` names the file, layer or array."""
     return CellSimError(
         f"{what} holds colour (RGB) pictures, but a forecast needs one intensity per pixel: convert it to "
-        "greyscale first (in ImageJ: Image > Type > 16-bit; in Python: one channel such as array[..., 0])."
+        "greyscale first (in ImageJ: Image > Type > 16-bit; in Python: one channel such as array[..., 0]), or, if its "
+        'colours are really frames, name its axes, such as axes="TYX".'
     )
 
 
@@ -41,7 +42,7 @@ def check_axes(axes: str, shape: Sequence[int], what: str) -> str:
         If letters are unknown, doubled or missing, or their number differs from the number of dimensions.
     """
     letters = axes.strip().upper()
-    if "S" in letters:
+    if "S" in letters:  # tifffile's letter for colour samples
         raise colour_error(what)
     if "Q" in letters:
         way_out = "" if "T" in letters else f' (axes="{letters.replace("Q", "T", 1)}")'

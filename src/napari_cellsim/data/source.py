@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ..base import CellSimError
 from .axes import check_axes, guess_axes, to_tczyx
 from .placement import Placement
@@ -90,7 +88,7 @@ def to_timelapse(
     stated = axes or source.axes
     letters = check_axes(stated, shape, source.what) if stated else guess_axes(shape, source.what)
     frames = to_tczyx(source.array, letters)
-    if isinstance(frames, np.ndarray) and not frames.dtype.isnative:
+    if not frames.dtype.isnative:
         frames = frames.astype(frames.dtype.newbyteorder("="))
     if 0 in shape:
         raise CellSimError(f"{source.what} is empty: its shape is {shape}.")

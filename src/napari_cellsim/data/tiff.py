@@ -6,14 +6,12 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from struct import error as StructError
 from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
 
 from ..base import CellSimError
-from .axes import colour_error
 from .source import EAGER_BYTES, Calibration, Source, square_pixel
 from .tiff_integrity import check_complete
 from .units import micrometres, minutes
@@ -47,15 +45,9 @@ def opened_tiff(path: Path, **flags: Any) -> Iterator[tifffile.TiffFile]:
         raise CellSimError(
             f"You are not allowed to read {path}: ask for permission or copy the file."
         ) from None
-    except (
-        tifffile.TiffFileError,
-        StructError,
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-    ) as error:
+    except CellSimError:
+        raise
+    except Exception as error:  # a damaged file makes tifffile and its decoders raise almost anything
         if "imagecodecs" in str(error):
             raise CellSimError(
                 f"The file {path.name} is compressed in a way that needs one more package: run "
@@ -168,8 +160,6 @@ def _choose_series(tif: tifffile.TiffFile, path: Path, series: int | None) -> in
             "open_timelapse(path, series=0)."
         )
     chosen = found[series or 0]
-    if "S" in chosen.axes:
-        raise colour_error(what)
     beyond_end = chosen.dataoffset is not None and chosen.dataoffset + chosen.nbytes > path.stat().st_size
     if beyond_end or any(page is None for page in chosen.pages):
         raise CellSimError(f"{what} is incomplete: it announces more pictures than it holds. Copy it again.")
@@ -179,7 +169,7 @@ def _choose_series(tif: tifffile.TiffFile, path: Path, series: int | None) -> in
 def _stated_axes(tif: tifffile.TiffFile, series: Any) -> str | None:
     """Return the axes that the file states; None where tifffile only numbered the pages."""
     axes = str(series.axes)
-    if series.kind == "ome":
+    if series.kind == "ome" or "S" in axes:
         return axes
     if "I" in axes or "Q" in axes:
         return None

@@ -161,7 +161,9 @@ class TimeLapse:
                 raise CellSimError(f"{self.name} has no frame {t}: it has {self.n_times}, numbered from 0.")
         try:
             part = np.asarray(self.frames[np.asarray(chosen, dtype=int), channel, plane])
-        except (OSError, ValueError, RuntimeError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever the file's decoder raises
             raise CellSimError(
                 f"{self.source or self.name} can no longer be read ({error}): check that the file is still there."
             ) from error
