@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,3 +163,15 @@ def test_train_explains_a_missing_configuration(run, tmp_path):
     result = run("train", tmp_path)
     assert result.exit_code == 2
     assert "run.toml" in result.stderr
+
+
+def test_reference_page_names_every_command_and_option():
+    from typer.main import get_command
+
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    for name, command in get_command(app).commands.items():
+        assert f"## {name}\n" in page
+        for parameter in command.params:
+            for option in [*parameter.opts, *parameter.secondary_opts]:
+                if option.startswith("--") and option != "--help":
+                    assert f"`{option}`" in page, f"{name} {option}"
