@@ -280,7 +280,8 @@ class TrapGeometry:
         return int(away.argmin())
 
 
-# Measured on published pictures of such chips (Darmstadt TYC, Swain laboratory ALCATRAS); low and high tolerance, µm and radians.
+# Measured on published pictures of such chips (Darmstadt TYC, Swain laboratory ALCATRAS);
+# lowest and highest value within production tolerances, in µm and radians.
 _RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "tear_drop": {
         "x": (4.15, 4.45),

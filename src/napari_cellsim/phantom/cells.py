@@ -114,10 +114,10 @@ class Colony:
         self.resident: int | None = None
         if rng.random() >= biology.empty_trap:
             radius = rng.uniform(*biology.mother_radius)
-            self.resident = self._add(seat_x + rng.uniform(-0.3, 0.3), seat_y - 1.0, radius).identity
+            self.resident = self.place(seat_x + rng.uniform(-0.3, 0.3), seat_y - 1.0, radius).identity
             for _ in range(int(rng.integers(biology.first_cells[0], biology.first_cells[1] + 1)) - 1):
                 angle = rng.uniform(-math.pi, 0)
-                other = self._add(
+                other = self.place(
                     seat_x + 5.0 * math.cos(angle),
                     seat_y - 2.0 + 4.5 * math.sin(angle),
                     rng.uniform(biology.birth_radius, biology.mother_radius[1]),
@@ -128,7 +128,7 @@ class Colony:
         """Return the cell with this identity, or None."""
         return next((cell for cell in self.cells if cell.identity == identity), None)
 
-    def _add(self, x: float, y: float, radius: float) -> Cell:
+    def place(self, x: float, y: float, radius: float) -> Cell:
         """Add a cell in G1 at a random moment of it."""
         biology, rng = self.config.biology, self.rng
         duration = rng.uniform(*biology.mother_g1)
@@ -197,7 +197,7 @@ class Colony:
             room = min([*others, float(self.geometry.distance(x, y))])
             if room > best_room:
                 best_room, best = room, float(angle)
-        bud = self._add(
+        bud = self.place(
             mother.x + math.cos(best) * mother.radius,
             mother.y + math.sin(best) * mother.radius,
             biology.bud_radius,
@@ -226,7 +226,7 @@ class Colony:
         arrival = 1 - math.exp(-mechanics.wash_in_rate * minutes / 60)
         if rng.random() < arrival and len(self.cells) < mechanics.max_cells:
             biology = self.config.biology
-            newcomer = self._add(
+            newcomer = self.place(
                 rng.uniform(-0.9, 0.9) * half_x,
                 -half_y - 1.5,
                 rng.uniform(biology.birth_radius, biology.mother_radius[1]),

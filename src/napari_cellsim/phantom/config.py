@@ -1,15 +1,16 @@
 """Every physical parameter of the phantom, with unit and source.
 
-Sources: *literature* (BioNumbers or a paper), *handbook* (a common textbook value), *thesis* (the chips and cameras of the
-Darmstadt data sets), *fitted* (by eye, against published pictures), *chosen* (a property of the simulation).
+Sources: *literature* (BioNumbers or a paper), *handbook* (a common textbook value), *thesis* (the chips and
+cameras of the Darmstadt data sets), *fitted* (by eye, against published pictures), *chosen* (a property of the
+simulation).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_cellsim.base import CellSimError
 from napari_cellsim.data.trap_geometry import TrapKind
@@ -30,6 +31,13 @@ def quantity(default: Any, unit: str, source: str, description: str, **limits: A
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name, value in self:
+            if isinstance(value, tuple) and not 0 <= value[0] <= value[1]:
+                raise ValueError(f"{name} must hold a lowest and a highest value, in this order, not below 0")
+        return self
 
 
 class BiologyConfig(_Section):

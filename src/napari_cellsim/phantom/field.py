@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from napari_cellsim.base import JobToken
 
 from .config import PhantomConfig
@@ -62,5 +60,4 @@ def simulate_field(
     CellSimError
         If an argument cannot be used.
     """
-    shape = (tile, tile) if isinstance(tile, int | np.integer) else tuple(tile)
-    return simulate_tiles(frames, seed, (rows, columns), shape, pixel_size, trap, planes, config, token)
+    return simulate_tiles(frames, seed, (rows, columns), tile, pixel_size, trap, planes, config, token)

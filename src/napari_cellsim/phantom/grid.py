@@ -107,8 +107,8 @@ def bin_mean(array: Floats, factor: int) -> Floats:
         for column in range(factor):
             if row or column:
                 total += array[..., row::factor, column::factor]
-    total *= total.dtype.type(1 / factor**2)
-    return total
+    result: Floats = total * (1.0 / (factor * factor))
+    return result
 
 
 def soft_noise(seed: int, size: int, sigma: float) -> Floats:
@@ -117,4 +117,5 @@ def soft_noise(seed: int, size: int, sigma: float) -> Floats:
     frequency = scipy.fft.fftfreq(size)
     gauss = np.exp(-2 * (math.pi * sigma * frequency) ** 2)
     smooth = scipy.fft.ifft2(scipy.fft.fft2(white) * gauss[:, None] * gauss[None, :]).real
-    return (smooth / smooth.std()).astype(np.float32)
+    result: Floats = (smooth / smooth.std()).astype(np.float32)
+    return result

@@ -1,7 +1,8 @@
 """Position-based mechanics: cells are ellipses that cannot overlap each other or the pillars.
 
-After growth every overlap is removed by moving (and turning) both partners a little, heavier cells less; a few passes per
-time step suffice because growth is slow (position-based dynamics: Müller et al. 2007, J. Vis. Commun. Image Represent. 18).
+After growth every overlap is removed by moving (and turning) both partners a little, heavier cells less; a few
+passes per time step suffice because growth is slow (position-based dynamics: Müller et al. 2007, J. Vis. Commun.
+Image Represent. 18).
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def relax(colony: Colony, push: float) -> None:
     if not cells:
         return
     state = _Ellipses(colony)
+    start = state.position.copy()
     _drift(colony, state, push)
+    wanted = state.position - start
     index = {cell.identity: i for i, cell in enumerate(cells)}
     necks = [(index[c.mother], i) for i, c in enumerate(cells) if c.phase == "bud" and c.mother in index]
     bonds = sorted((index[a], index[b]) for a, b in colony.bonds)
@@ -68,13 +71,17 @@ def relax(colony: Colony, push: float) -> None:
         [(i, j) not in linked for i, j in zip(first.tolist(), second.tolist(), strict=True)], bool
     )
     for _ in range(colony.config.mechanics.iterations):
-        # Far pairs cannot touch: leaving them out saves half the time in spread colonies.
         _push_apart(state, first[separate], second[separate])
         if len(links):
             _pull_links(state, links, is_neck)
         _leave_pillars(colony, state)
     for cell, (x, y), angle in zip(cells, state.position.tolist(), state.angle.tolist(), strict=True):
         cell.x, cell.y, cell.angle = x, y, angle
+    # A drifting cell that others hold up stays there, instead of pressing on them with the whole flow for ever.
+    progress = ((state.position - start) * wanted).sum(1) / ((wanted**2).sum(1) + 1e-9)
+    for cell, share in zip(cells, progress.tolist(), strict=True):
+        if cell.free and push > 0 and share < 0.5:
+            cell.free = False
 
 
 def _drift(colony: Colony, state: _Ellipses, push: float) -> None:
@@ -82,7 +89,7 @@ def _drift(colony: Colony, state: _Ellipses, push: float) -> None:
     mechanics = colony.config.mechanics
     free = np.array([cell.free for cell in colony.cells])
     speed = np.array([cell.speed for cell in colony.cells])
-    x, y = state.position[:, 0], state.position[:, 1]
+    x = state.position[:, 0]
     open_flow = 1 - np.exp(-np.maximum(colony.walls.at(state.position)[:, 0].min(0), 0) / 3.0)
     ahead = push * np.where(free, speed * (0.3 + 0.7 * open_flow), mechanics.drag)
     aside = np.where(free, push * 0.8 * (1 - open_flow) * np.sign(x - colony.geometry.centre[0]), 0.0)

@@ -1,8 +1,9 @@
 """Partially coherent bright field: Abbe's sum over the condenser, multi-slice through the specimen.
 
-Each point of the condenser sends a plane wave; it is delayed by every layer of the specimen, propagated between layers by the
-angular spectrum (Goodman, Introduction to Fourier Optics, 3rd ed., §3.10), cut by the objective's pupil and refocused; the
-intensities of all points add. A weak-phase model would not do: phases reach 2.4 rad in a cell and 3.7 rad in a pillar.
+Each point of the condenser sends a plane wave; it is delayed by every layer of the specimen, propagated between
+layers by the angular spectrum (Goodman, Introduction to Fourier Optics, 3rd ed., §3.10), cut by the objective's
+pupil and refocused; the intensities of all points add. A weak-phase model would not do: phases reach 2.4 rad in a
+cell and 3.7 rad in a pillar.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Drawing: from shapes to labels and to the phase and absorption that light meets in each layer.
 
-A cell's outline is its ellipse cut back where a neighbour or a pillar is nearer: with signed distances d of the ellipses,
-``D_i = max(d_i, (d_i - d_j) / 2, gap - d_pillar)`` gives flat contact faces and never lets two cells, or a cell and a pillar,
-overlap. Its height over the outline is that of an ellipsoid.
+A cell's outline is its ellipse cut back where a neighbour or a pillar is nearer: with signed distances d of the
+ellipses, ``D_i = max(d_i, (d_i - d_j) / 2, gap - d_pillar)`` gives flat contact faces and never lets two cells, or
+a cell and a pillar, overlap. Its height over the outline is that of an ellipsoid.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ class Raster:
 
     @staticmethod
     def _span(axis: Floats, middle: float, reach: float, origin: int, block: int) -> slice:
-        """Indices of a box along one axis, its ends on borders of camera pixels and within the canvas."""
+        """Return the indices of a box along one axis, its ends on borders of camera pixels within the canvas."""
         step = float(axis[1] - axis[0])
         first = math.floor((middle - reach - float(axis[0])) / step)
         last = math.ceil((middle + reach - float(axis[0])) / step) + 1
@@ -277,8 +277,8 @@ def _shift_along(field: Floats, distance: float, axis: int) -> Floats:
     last = field.shape[axis] - 1
     at = np.clip(np.arange(last + 1) - whole, 0, last)
     near, far = field.take(at, axis), field.take(np.maximum(at - 1, 0), axis)
-    near += rest * (far - near)
-    return near
+    result: Floats = near + rest * (far - near)
+    return result
 
 
 def _bilinear(bank: Floats, rows: Floats, columns: Floats) -> Floats:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_cellsim.base import JobToken
 from napari_cellsim.data.trap_geometry import TrapGeometry
 
 from .cells import Colony
@@ -50,6 +51,8 @@ class Scene:
         Size of a tile in µm.
     seed : numpy.random.SeedSequence
         Source of randomness; a tile's life depends on its index only, not on how many there are.
+    token : JobToken or None
+        Stops or pauses while the tiles live through their burn-in.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Scene:
         centres: list[tuple[float, float]],
         tile: tuple[float, float],
         seed: np.random.SeedSequence,
+        token: JobToken | None = None,
     ) -> None:
         self.config = config
         self._stage = np.random.default_rng(seed.spawn(1)[0])
@@ -67,6 +71,8 @@ class Scene:
         chip = config.chip
         half = (tile[0] / 2, tile[1] / 2)
         for source in seed.spawn(len(centres)):
+            if token is not None:
+                token.check()
             rng = np.random.default_rng(source)
             centre = (float(rng.uniform(-1.0, 1.0)) * min(1.0, half[1] / 14), chip.placement * half[0])
             geometry = TrapGeometry.random(chip.trap, rng, centre, chip.scale)

@@ -63,6 +63,8 @@ class PhantomSequence:
         All parameters, the trap's kind included.
     seed : int
         Together with config and the sizes it determines every number here.
+    planes : tuple of float
+        Focal planes in µm, added to the nominal focus.
     traps : tuple of TrapGeometry
         The traps, in µm from the middle of the picture.
     """
@@ -77,6 +79,7 @@ class PhantomSequence:
     interval: float
     config: PhantomConfig
     seed: int
+    planes: tuple[float, ...]
     traps: tuple[TrapGeometry, ...]
 
     @property
@@ -97,10 +100,13 @@ class PhantomSequence:
         """Return the pictures as a `TimeLapse` with one channel."""
         from napari_cellsim.data import TimeLapse
 
+        steps = np.diff(self.planes)
+        even = len(steps) > 0 and np.allclose(steps, steps[0])
         return TimeLapse(
             frames=self.images[:, None],
             pixel_size=self.pixel_size,
             interval=self.interval,
             channel_names=("bright field",),
+            z_step=abs(float(steps[0])) if even else None,
             name=f"phantom {self.config.chip.trap} {self.seed}",
         )

@@ -66,15 +66,14 @@ def simulate(
     JobCancelled
         If the token was cancelled.
     """
-    shape = (size, size) if isinstance(size, int | np.integer) else tuple(size)
-    return simulate_tiles(frames, seed, (1, 1), shape, pixel_size, trap, planes, config, token)
+    return simulate_tiles(frames, seed, (1, 1), size, pixel_size, trap, planes, config, token)
 
 
 def simulate_tiles(
     frames: int,
     seed: int,
     tiles: tuple[int, int],
-    tile_shape: tuple[int, ...],
+    tile_size: int | tuple[int, int],
     pixel_size: float,
     trap: str | None,
     planes: Sequence[float],
@@ -87,6 +86,7 @@ def simulate_tiles(
         if trap not in TRAP_KINDS:
             raise CellSimError(f"There is no trap called {trap!r}: choose one of {', '.join(TRAP_KINDS)}.")
         config = config.changed(chip={"trap": trap})
+    tile_shape = tuple(tile_size) if isinstance(tile_size, Sequence) else (tile_size, tile_size)
     _check(frames, seed, tiles, tile_shape, pixel_size, planes)
     height, width = tile_shape[0] * tiles[0], tile_shape[1] * tiles[1]
     grid = Grid.of((height, width), pixel_size, config)
@@ -97,7 +97,7 @@ def simulate_tiles(
         for column in range(tiles[1])
     ]
     life, drawing, light = np.random.SeedSequence(seed).spawn(3)
-    scene = Scene(config, centres, tile, life)
+    scene = Scene(config, centres, tile, life, token)
     raster = Raster(config, grid, scene.geometries, np.random.default_rng(drawing))
     optics = BrightField(config, grid)
     rng = np.random.default_rng(light)
@@ -137,6 +137,7 @@ def simulate_tiles(
         interval=config.chip.interval,
         config=config,
         seed=int(seed),
+        planes=tuple(float(z) for z in planes),
         traps=tuple(scene.geometries),
     )
 
@@ -165,7 +166,9 @@ def _check(
     """Raise a sentence for the first argument that cannot be used."""
 
     def whole(value: Any, low: int, high: int) -> bool:
-        return isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= value <= high
+        return (
+            isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= int(value) <= high
+        )
 
     if not whole(frames, 1, 100_000):
         raise CellSimError(f"The number of frames must be a whole number of at least 1, not {frames!r}.")
