@@ -31,16 +31,28 @@ def oracle(p, grads, lr, betas, eps, weight_decay, delta, wd_ratio, nesterov):
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize(("shape", "tangential"), [((6, 4, 3, 3), True), ((6, 4, 3, 3), False), ((5, 7), True), ((9,), True)])
+@pytest.mark.parametrize(
+    ("shape", "tangential"), [((6, 4, 3, 3), True), ((6, 4, 3, 3), False), ((5, 7), True), ((9,), True)]
+)
 def test_equals_the_oracle_over_many_steps(shape, tangential, nesterov):
     generator = np.random.default_rng(7)
     start = generator.normal(size=shape)
     parameter = torch.nn.Parameter(torch.tensor(start))
-    settings = {"lr": 0.02, "betas": (0.8, 0.99), "eps": 1e-8, "weight_decay": 0.05, "delta": 0.1, "wd_ratio": 0.1, "nesterov": nesterov}
+    settings = {
+        "lr": 0.02,
+        "betas": (0.8, 0.99),
+        "eps": 1e-8,
+        "weight_decay": 0.05,
+        "delta": 0.1,
+        "wd_ratio": 0.1,
+        "nesterov": nesterov,
+    }
     optimiser, grads = AdamP([parameter], **settings), []
     for step in range(40):
         g = generator.normal(size=shape)
-        if tangential and step % 2 == 0 and len(shape) > 1:  # what a scale-invariant weight's gradient looks like
+        if (
+            tangential and step % 2 == 0 and len(shape) > 1
+        ):  # what a scale-invariant weight's gradient looks like
             w = parameter.detach().numpy().reshape(shape[0], -1)
             flat = g.reshape(shape[0], -1)
             g = (flat - w * ((w * flat).sum(1) / (w * w).sum(1))[:, None]).reshape(shape)
@@ -86,7 +98,9 @@ def test_state_survives_a_round_trip_with_adams_keys():
     twin = torch.nn.Linear(4, 3)
     twin.load_state_dict(layer.state_dict())
     other = AdamP(twin.parameters(), lr=0.01)
-    saved = copy.deepcopy(optimiser.state_dict())  # a checkpoint is a copy; the live dictionary shares its tensors
+    saved = copy.deepcopy(
+        optimiser.state_dict()
+    )  # a checkpoint is a copy; the live dictionary shares its tensors
     other.load_state_dict(saved)
     assert set(optimiser.state_dict()["state"][0]) == {"step", "exp_avg", "exp_avg_sq"}
     for value in (0.5, -1.0):

@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_cellsim.training.losses import cross_entropy_dice, endpoint_error, growth_weight, multilevel_endpoint_error
+from napari_cellsim.training.losses import (
+    cross_entropy_dice,
+    endpoint_error,
+    growth_weight,
+    multilevel_endpoint_error,
+)
 
 
 def test_growth_weight_marks_new_cell_area_and_its_neighbourhood():

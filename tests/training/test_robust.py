@@ -33,8 +33,13 @@ def test_log_partition_is_the_integral(alpha):
     def density(x):
         return math.exp(-rho(torch.tensor(x, dtype=torch.float64), alpha, 1.0).item())
 
-    integral = 2 * (quad(density, 0, 30, epsabs=1e-11)[0] + quad(lambda s: math.exp(s) * density(math.exp(s)), math.log(30), 60)[0])
-    assert log_partition(torch.tensor(alpha, dtype=torch.float64)).item() == pytest.approx(math.log(integral), abs=1e-6)
+    integral = 2 * (
+        quad(density, 0, 30, epsabs=1e-11)[0]
+        + quad(lambda s: math.exp(s) * density(math.exp(s)), math.log(30), 60)[0]
+    )
+    assert log_partition(torch.tensor(alpha, dtype=torch.float64)).item() == pytest.approx(
+        math.log(integral), abs=1e-6
+    )
 
 
 def test_log_partition_is_differentiable():

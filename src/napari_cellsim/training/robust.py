@@ -69,7 +69,11 @@ def _quadrature(alpha: float) -> tuple[float, float]:
     kept = density > 0  # far out the density underflows while the slope overflows
     log_w, w, x2, density = log_w[kept], w[kept], x2[kept], density[kept]
     power = np.exp(alpha / 2 * log_w)
-    slope = -2 / alpha**2 * np.expm1(alpha / 2 * log_w) + bend / (2 * alpha) * power * log_w + x2 / (2 * bend) * power / w
+    slope = (
+        -2 / alpha**2 * np.expm1(alpha / 2 * log_w)
+        + bend / (2 * alpha) * power * log_w
+        + x2 / (2 * bend) * power / w
+    )
     z = density.sum()
     return math.log(z), -float((density * slope).sum() / z)
 
@@ -167,7 +171,9 @@ class AdaptiveRobustLoss(nn.Module):
     ) -> None:
         super().__init__()
         if scale <= 0 or not 0 <= alpha_range[0] < alpha_range[1] <= 2:
-            raise ValueError(f"The robust loss needs scale > 0 and alpha_range inside [0, 2], got {scale}, {alpha_range}.")
+            raise ValueError(
+                f"The robust loss needs scale > 0 and alpha_range inside [0, 2], got {scale}, {alpha_range}."
+            )
         self.initial_scale = scale
         self.alpha_range = alpha_range
         self.latent_alpha = nn.Parameter(torch.zeros(1, 1, *map_size))

@@ -1,0 +1,243 @@
+"""From stored sequences to batches: choice of sequence and crop, normalisation, augmentation, prefetching.
+
+A batch is a pure function of seed and step: a resumed run needs no other memory of where it was in the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence as SequenceABC
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..base import CellSimError
+from ..data import Scale, fit_scale
+from .augmentation import Augmentation, change_appearance, flip_flow, resize_images, rotate_flow
+from .sequences import Sequence
+
+T = TypeVar("T")
+
+# Subsampling changes a percentile of ten thousand pixels by less than the camera noise does.
+_PERCENTILE_STRIDE = 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training sequences of one size.
+
+    Attributes
+    ----------
+    images : Tensor
+        (B, T, 1, H, W), about [0, 1].
+    semantic : Tensor
+        (B, T, H, W) int64 classes 0…3; zero where unknown.
+    flow : Tensor
+        (B, T-1, 2, H, W) px: ``flow[:, t]`` leads from frame t + 1 back to frame t.
+    valid : Tensor
+        (B, T-1, H, W) bool: where the flow is known.
+    labelled : Tensor
+        (B,) bool: whether classes and flow are known.
+    """
+
+    images: Tensor
+    semantic: Tensor
+    flow: Tensor
+    valid: Tensor
+    labelled: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch on another device."""
+        fields = ("images", "semantic", "flow", "valid", "labelled")
+        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in fields})
+
+
+def history_scale(history: np.ndarray) -> Scale:
+    """Return the intensity scale that a forecast would fit to this past (T, Y, X)."""
+    return fit_scale(history[..., ::_PERCENTILE_STRIDE, ::_PERCENTILE_STRIDE])
+
+
+class Feeder:
+    """Draws batches of augmented crops.
+
+    Parameters
+    ----------
+    groups : sequence of (weight, sequences, strides)
+        Sources: how often to draw from each, its sequences, and the frame steps to choose among.
+    batch : int
+        Crops per batch.
+    crop : int
+        Side of the crops, px.
+    augmentation : Augmentation
+        Random changes.
+    history : int
+        Frames that fix the intensity scale, as a forecast sees no later ones.
+    seed : int
+        Seed of everything.
+    """
+
+    def __init__(
+        self,
+        groups: SequenceABC[tuple[float, SequenceABC[Sequence], tuple[int, ...]]],
+        *,
+        batch: int,
+        crop: int,
+        augmentation: Augmentation,
+        history: int,
+        seed: int,
+    ) -> None:
+        self.groups = [group for group in groups if group[0] > 0]
+        self.batch, self.crop, self.augmentation, self.history, self.seed = (
+            batch,
+            crop,
+            augmentation,
+            history,
+            seed,
+        )
+
+    def __call__(self, step: int, length: int) -> Batch:
+        """Return the batch of a step, with `length` frames per sequence."""
+        samples = [self._draw(np.random.default_rng([self.seed, step, i]), length) for i in range(self.batch)]
+        return collate(samples)
+
+    def _draw(self, generator: np.random.Generator, length: int) -> Batch:
+        weights = np.array([group[0] for group in self.groups])
+        _, sequences, strides = self.groups[int(generator.choice(len(weights), p=weights / weights.sum()))]
+        sequence = sequences[int(generator.integers(len(sequences)))]
+        fitting = [stride for stride in strides if (length - 1) * stride < len(sequence.images)]
+        if not fitting:
+            raise CellSimError(
+                f"The training sequence {sequence.folder} has {len(sequence.images)} frames, but {length} are needed."
+            )
+        stride = fitting[int(generator.integers(len(fitting)))]
+        start = int(generator.integers(len(sequence.images) - (length - 1) * stride))
+        frames = slice(start, start + (length - 1) * stride + 1, stride)
+        height, width = sequence.images.shape[1:]
+        zoom = generator.uniform(*self.augmentation.zoom)
+        side = min(round(self.crop / zoom), height, width)
+        top, left = _place(sequence, frames, side, generator)
+        sample = cut(
+            sequence, frames, slice(top, top + side), slice(left, left + side), self.history, self.crop
+        )
+        return self._augment(sample, generator)
+
+    def _augment(self, sample: Batch, generator: np.random.Generator) -> Batch:
+        images = change_appearance(sample.images[0, :, 0], self.augmentation, generator)[None, :, None]
+        semantic, flow, valid = sample.semantic, sample.flow, sample.valid
+        if self.augmentation.flip and generator.random() < 0.5:
+            images, semantic, valid, flow = (
+                images.flip(-1),
+                semantic.flip(-1),
+                valid.flip(-1),
+                flip_flow(flow),
+            )
+        turns = int(generator.integers(4)) if self.augmentation.rotate else 0
+        if turns:
+            images, semantic, valid = (torch.rot90(x, turns, (-2, -1)) for x in (images, semantic, valid))
+            flow = rotate_flow(flow, turns)
+        return Batch(images, semantic, flow, valid, sample.labelled)
+
+
+def _place(sequence: Sequence, frames: slice, side: int, generator: np.random.Generator) -> tuple[int, int]:
+    """Choose a crop: half of them around a cell, where most of what can be learned happens."""
+    height, width = sequence.images.shape[1:]
+    top, left = int(generator.integers(height - side + 1)), int(generator.integers(width - side + 1))
+    centred = generator.random() < 0.5
+    if centred and sequence.labelled:
+        rows, columns = np.nonzero(sequence.semantic[frames.start, ::4, ::4] >= 2)
+        if len(rows):
+            chosen = int(generator.integers(len(rows)))
+            top = int(np.clip(4 * rows[chosen] - side // 2, 0, height - side))
+            left = int(np.clip(4 * columns[chosen] - side // 2, 0, width - side))
+    return top, left
+
+
+def cut(
+    sequence: Sequence, frames: slice, rows: slice, columns: slice, history: int, size: int | None = None
+) -> Batch:
+    """Return one normalised crop as a batch of one.
+
+    Parameters
+    ----------
+    sequence : Sequence
+        Source.
+    frames : slice
+        Which frames. Flow and validity are known for steps of 1 only.
+    rows, columns : slice
+        Which part of the picture.
+    history : int
+        Number of leading frames whose percentiles fix the intensity scale.
+    size : int, optional
+        Resize the crop to a square of this side.
+    """
+    stride = frames.step or 1
+    scale = history_scale(sequence.images[frames][:history])
+    raw = np.asarray(sequence.images[frames, rows, columns], np.float32)
+    images = torch.from_numpy((raw - np.float32(scale.offset)) / np.float32(scale.gain))
+    count, height, width = images.shape
+    if sequence.labelled and stride == 1:
+        pairs = slice(frames.start, frames.start + count - 1)
+        semantic = torch.from_numpy(np.array(sequence.semantic[frames, rows, columns])).long()
+        flow = torch.from_numpy(np.nan_to_num(np.asarray(sequence.flow[pairs, :, rows, columns], np.float32)))
+        valid = torch.from_numpy(np.array(sequence.valid[pairs, rows, columns]))
+    else:
+        semantic = torch.zeros(count, height, width, dtype=torch.long)
+        flow = torch.zeros(count - 1, 2, height, width)
+        valid = torch.zeros(count - 1, height, width, dtype=torch.bool)
+    if size is not None and (height, width) != (size, size):
+        images = resize_images(images, (size, size))
+        semantic = _nearest(semantic, size)
+        valid = _nearest(valid, size)
+        zoom = torch.tensor([size / width, size / height])[:, None, None]
+        flow = functional.interpolate(flow, size=(size, size), mode="bilinear", align_corners=False) * zoom
+    labelled = torch.tensor([sequence.labelled and stride == 1])
+    return Batch(images[None, :, None], semantic[None], flow[None], valid[None], labelled)
+
+
+def _nearest(maps: Tensor, size: int) -> Tensor:
+    if not len(maps):
+        return maps.new_zeros(0, size, size)
+    resized = functional.interpolate(maps[:, None].float(), size=(size, size), mode="nearest-exact")[:, 0]
+    return resized.to(maps.dtype)
+
+
+def collate(samples: SequenceABC[Batch]) -> Batch:
+    """Join batches of equal size along the first axis."""
+    fields = ("images", "semantic", "flow", "valid", "labelled")
+    return Batch(**{name: torch.cat([getattr(sample, name) for sample in samples]) for name in fields})
+
+
+class Prefetcher(Generic[T]):
+    """Prepares the item of the next step in a background thread while the present one is used.
+
+    Parameters
+    ----------
+    make : callable
+        ``make(step) -> item``, a pure function of the step.
+    """
+
+    def __init__(self, make: Callable[[int], T]) -> None:
+        self._make = make
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="training-data")
+        self._next: tuple[int, Future[T]] | None = None
+
+    def __call__(self, step: int) -> T:
+        """Return the item of a step, and start on the following one."""
+        if self._next is not None and self._next[0] == step:
+            future = self._next[1]
+        else:
+            future = self._pool.submit(self._make, step)
+        self._next = (step + 1, self._pool.submit(self._make, step + 1))
+        return future.result()
+
+    def close(self) -> None:
+        """Stop the background thread."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

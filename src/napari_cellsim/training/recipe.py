@@ -1,0 +1,121 @@
+"""What a training procedure must offer to `fit`."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import nn
+
+
+class Sized(Protocol):
+    """A batch: knows how many sequences it holds and moves between devices."""
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device | str) -> Any:
+        """Return the batch on another device."""
+
+
+class RecipeConfig(BaseModel):
+    """Settings that every recipe shares."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Recipe(ABC):
+    """One training procedure.
+
+    A recipe owns its modules and optimisers, and is otherwise without memory: batches follow from seed and step, learning
+    rates and schedules from the used share of the budget. That is what makes a run resumable exactly.
+
+    Attributes
+    ----------
+    name : str
+        Name in ``run.toml``.
+    modules : torch.nn.ModuleDict
+        Everything with weights that a checkpoint must hold, losses included. Frozen partners do not belong here.
+    averaged : tuple of str
+        Names of the modules of which a running average is kept (if asked for) and used for validation and export.
+    optimisers : dict
+        Optimisers by name.
+    clip : float
+        Largest norm of the gradient of each optimiser's parameters; 0 for no limit.
+    metric : str
+        The validation metric to minimise.
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[str] = "loss"
+    averaged: ClassVar[tuple[str, ...]] = ("network",)
+
+    def __init__(self) -> None:
+        self.modules = nn.ModuleDict()
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.clip = 1.0
+
+    @abstractmethod
+    def batch(self, step: int, progress: float) -> Sized:
+        """Return the batch of a step: a pure function of its arguments, called from a background thread."""
+
+    @abstractmethod
+    def losses(self, batch: Any, progress: float) -> dict[str, torch.Tensor]:
+        """Return scalars by name; "loss" is the one that is differentiated."""
+
+    @abstractmethod
+    def validate(self) -> dict[str, float]:
+        """Return metrics on held-out data; contains `metric`."""
+
+    @abstractmethod
+    def save(self, path: Path, training: dict[str, Any]) -> None:
+        """Write the finished model, with what is known about its training, to `path`."""
+
+    def train_step(self, batch: Any, progress: float) -> dict[str, float]:
+        """Do one optimiser step and return the values to log.
+
+        Recipes with several optimisers (adversarial ones) override this.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss or a gradient is not finite; nothing has been updated then.
+        """
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
+        losses = self.losses(batch, progress)
+        values = {name: float(value.detach()) for name, value in losses.items()}
+        if not math.isfinite(values["loss"]):
+            raise FloatingPointError("the loss is not finite")
+        losses["loss"].backward()  # type: ignore[no-untyped-call]
+        for optimiser in self.optimisers.values():
+            params = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+            norm = nn.utils.clip_grad_norm_(params, self.clip if self.clip > 0 else math.inf)
+            if not torch.isfinite(norm):
+                raise FloatingPointError("a gradient is not finite")
+        for optimiser in self.optimisers.values():
+            optimiser.step()
+        return values
+
+    def set_learning_rates(self, progress: float) -> None:
+        """Set each group's rate: ``initial_lr`` times the group's schedule at this share of the budget."""
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+                schedule = warm_cosine if group.get("decay", True) else _constant
+                group["lr"] = group["initial_lr"] * schedule(progress)
+
+
+def warm_cosine(progress: float, warm: float = 0.02, floor: float = 0.02) -> float:
+    """Return the factor on a learning rate: a short linear rise, then half a cosine down to `floor`."""
+    if progress < warm:
+        return max(0.05, progress / warm)
+    share = min(1.0, (progress - warm) / (1 - warm))
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _constant(progress: float) -> float:
+    return 1.0

@@ -1,0 +1,23 @@
+"""Training procedures, by the name they have in ``run.toml``."""
+
+from __future__ import annotations
+
+from .flow import FlowConfig, FlowRecipe
+from .forecast import SDCNetConfig, SDCNetRecipe
+from .segmentation import SegmentationConfig, SegmentationRecipe
+
+RECIPES = {
+    "segmentation": (SegmentationConfig, SegmentationRecipe),
+    "flow": (FlowConfig, FlowRecipe),
+    "sdcnet": (SDCNetConfig, SDCNetRecipe),
+}
+
+__all__ = [
+    "RECIPES",
+    "FlowConfig",
+    "FlowRecipe",
+    "SDCNetConfig",
+    "SDCNetRecipe",
+    "SegmentationConfig",
+    "SegmentationRecipe",
+]

@@ -1,0 +1,107 @@
+"""Segmentation U-Net from labelled sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import JsonValue
+
+from ... import nets
+from ...models import Model
+from ..feeding import Batch
+from ..losses import cross_entropy_dice
+from ..recipe import Recipe, RecipeConfig
+from .common import DataConfig, adamp, card, device_of, mean, warm_start
+
+
+class SegmentationConfig(RecipeConfig):
+    """Settings of `SegmentationRecipe`.
+
+    Attributes
+    ----------
+    data : DataConfig
+        Sequences with semantic classes.
+    preset, overrides
+        Network, see `nets.create`.
+    start : str
+        Model file to start from; empty for fresh weights.
+    lr, weight_decay : float
+        Of AdamP.
+    class_weights : tuple of float
+        Weights of background, trap, cell of interest, auxiliary cell in the cross-entropy.
+    model_name : str
+        Name of the resulting model.
+    """
+
+    data: DataConfig
+    preset: str = "lite"
+    overrides: dict[str, JsonValue] = {}
+    start: str = ""
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    class_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.5, 1.5)
+    model_name: str = "unet-lite"
+
+
+class SegmentationRecipe(Recipe):
+    """Cross-entropy and Dice loss on single frames (MODELS.md §7).
+
+    Parameters
+    ----------
+    config : SegmentationConfig
+        Settings.
+    """
+
+    name: ClassVar[str] = "segmentation"
+
+    def __init__(self, config: SegmentationConfig) -> None:
+        super().__init__()
+        self.config = config
+        network = nets.create("unet", config.preset, **config.overrides)
+        if config.start:
+            warm_start(network, config.start, "unet")
+        self.modules["network"] = network
+        self.network = network
+        self.optimisers["network"] = adamp(network.parameters(), config.lr, config.weight_decay)
+        self._feeder = config.data.feeder(history=1)
+        self._validation: list[Batch] | None = None
+
+    def batch(self, step: int, progress: float) -> Batch:
+        """Return single frames."""
+        return self._feeder(step, 1)
+
+    def losses(self, batch: Batch, progress: float) -> dict[str, torch.Tensor]:
+        """Return the loss."""
+        logits = self.network(batch.images[:, 0])
+        weights = logits.new_tensor(self.config.class_weights)
+        return {"loss": cross_entropy_dice(logits, batch.semantic[:, 0], weights)}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return the loss and the intersection over union of trap and cells (both cell classes together)."""
+        if self._validation is None:
+            self._validation = self.config.data.validation(history=1, length=1)
+        losses, hits, unions = [], torch.zeros(3), torch.zeros(3)
+        for item in self._validation:
+            batch = item.to(device_of(self.network))
+            logits, truth = self.network(batch.images[:, 0]), batch.semantic[:, 0]
+            losses.append(float(cross_entropy_dice(logits, truth)))
+            guess = logits.argmax(1)
+            pairs = [(guess == 1, truth == 1), (guess >= 2, truth >= 2), (guess == 2, truth == 2)]
+            hits += torch.tensor([float((a & b).sum()) for a, b in pairs])
+            unions += torch.tensor([float((a | b).sum()) for a, b in pairs])
+        trap, cell, interest = (hits / unions.clamp(min=1)).tolist()
+        return {"loss": mean(losses), "iou_trap": trap, "iou_cell": cell, "iou_cell_of_interest": interest}
+
+    def save(self, path: Path, training: dict[str, Any]) -> None:
+        """Write the model."""
+        metrics: dict[str, JsonValue] = {**self.validate()}
+        about = card(
+            self.config.data,
+            "Finds background, trap, cell of interest and auxiliary cells in one frame.",
+            training | {"settings": self.config.model_dump(mode="json")},
+            metrics=metrics,
+        )
+        Model(self.config.model_name, "unet", {"unet": self.network}, about).save(path)

@@ -1,0 +1,121 @@
+"""A whole training run from one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..base import CellSimError, JobToken
+from .events import TrainEvent
+from .fit import FitConfig, fit
+from .recipe import Recipe, RecipeConfig
+from .recipes import RECIPES
+from .run_folder import write_text
+
+
+class RunConfig(BaseModel):
+    """Content of ``run.toml``.
+
+    Attributes
+    ----------
+    recipe : str
+        Name of the recipe.
+    settings : dict
+        Its configuration.
+    fit : FitConfig
+        Budget, device, checkpoints.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    settings: dict[str, Any]
+    fit: FitConfig
+
+    def make(self) -> Recipe:
+        """Return the recipe, ready to train.
+
+        Raises
+        ------
+        CellSimError
+            If recipe or settings are unknown or not allowed.
+        """
+        if self.recipe not in RECIPES:
+            raise CellSimError(f"There is no recipe {self.recipe!r}; choose one of {', '.join(RECIPES)}.")
+        config_class, recipe_class = RECIPES[self.recipe]
+        make: Any = recipe_class
+        try:
+            return make(config_class.model_validate(self.settings))  # type: ignore[no-any-return]
+        except ValidationError as error:
+            raise CellSimError(
+                f"The settings of recipe {self.recipe!r} are not usable: {_reason(error)}."
+            ) from error
+
+
+def write_run(folder: str | Path, recipe: str, settings: RecipeConfig, fit_config: FitConfig) -> Path:
+    """Write ``run.toml`` into a run folder and return its path."""
+    path = Path(folder) / "run.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "recipe": recipe,
+        "settings": settings.model_dump(mode="json", exclude_none=True),
+        "fit": fit_config.model_dump(mode="json"),
+    }
+    write_text(path, tomli_w.dumps(content))
+    return path
+
+
+def read_run(path: str | Path) -> RunConfig:
+    """Read ``run.toml``.
+
+    Raises
+    ------
+    CellSimError
+        If the file is missing, not TOML, or has other fields.
+    """
+    try:
+        return RunConfig.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise CellSimError(f"The training file {path} cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CellSimError(f"The training file {path} is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        raise CellSimError(f"The training file {path} is not usable: {_reason(error)}.") from error
+
+
+def train(path: str | Path, token: JobToken | None = None) -> Generator[TrainEvent, None, None]:
+    """Train, or go on training, what a TOML file describes; its folder is the run folder.
+
+    Parameters
+    ----------
+    path : path
+        ``run.toml``, or the folder that holds it.
+    token : JobToken, optional
+        See `fit`.
+
+    Yields
+    ------
+    TrainEvent
+
+    Raises
+    ------
+    CellSimError
+        If the file is not usable, and as `fit` does.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "run.toml"
+    run = read_run(path)
+    torch.manual_seed(run.fit.seed)  # fresh weights are part of what the seed fixes
+    yield from fit(run.make(), run.fit, path.parent, token)
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

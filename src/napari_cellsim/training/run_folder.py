@@ -1,0 +1,146 @@
+"""The run folder: all that a training run shares with the dock, the command line and a cluster job."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..base import CellSimError, Event, now
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a small file in one go."""
+    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+class RunFolder:
+    """Reads and writes the small files of a run.
+
+    Parameters
+    ----------
+    path : path
+        The folder; made if it does not exist.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).resolve()
+        self.checkpoints = self.path / "checkpoints"
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.final = self.path / "final.safetensors"
+        self._started = now()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run's lock; the operating system frees it even if the process is killed.
+
+        Raises
+        ------
+        CellSimError
+            If another process trains in this folder.
+        """
+        with (self.path / "lock").open("a+", encoding="utf-8") as file:
+            try:
+                _lock(file.fileno())
+            except OSError as error:
+                state = self.state()
+                raise CellSimError(
+                    f"The run {self.path} is being trained already by process {state.get('pid', '?')} on "
+                    f"{state.get('host', '?')}; stop that one first or choose another folder."
+                ) from error
+            yield
+
+    def state(self) -> dict[str, Any]:
+        """Return ``state.json`` (empty before the first start)."""
+        return _read_json(self.path / "state.json")
+
+    def write_state(self, status: str, step: int, progress: float = 0.0, message: str = "") -> None:
+        """Write ``state.json``: who trains here, how far it is, and that it is alive.
+
+        Parameters
+        ----------
+        status : str
+            "running", "paused", "finished", "stopped", "cancelled" or "failed".
+        step, progress, message
+            Optimiser steps done, used share of the budget, a sentence for people.
+        """
+        state = {
+            "status": status,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "started": self._started,
+            "heartbeat": now(),
+            "step": step,
+            "progress": progress,
+            "message": message,
+        }
+        write_text(self.path / "state.json", json.dumps(state, indent=1))
+
+    def command(self) -> str:
+        """Return what ``control.json`` asks for: "run", "pause" or "stop"."""
+        return str(_read_json(self.path / "control.json").get("command", "run"))
+
+    def control(self, command: str) -> None:
+        """Ask the run to "pause", to go on ("run") or to "stop" and keep what it has.
+
+        Raises
+        ------
+        CellSimError
+            If the command is none of these.
+        """
+        if command not in ("run", "pause", "stop"):
+            raise CellSimError(f"A run can be asked to run, pause or stop, not to {command!r}.")
+        write_text(self.path / "control.json", json.dumps({"command": command}))
+
+    def append(self, event: Event) -> None:
+        """Add an event to ``events.jsonl``."""
+        line = json.dumps({"event": type(event).__name__, "time": now(), **asdict(event)})
+        with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return all complete lines of ``events.jsonl``."""
+        path, found = self.path / "events.jsonl", []
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    found.append(json.loads(line))
+                except json.JSONDecodeError:  # a kill can cut the last line
+                    continue
+        return found
+
+    def forget_events_after(self, step: int) -> None:
+        """Drop events of steps that a resumed run will do again."""
+        kept = [json.dumps(event) + "\n" for event in self.events() if event.get("step", 0) <= step]
+        write_text(self.path / "events.jsonl", "".join(kept))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
