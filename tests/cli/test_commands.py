@@ -159,12 +159,6 @@ def test_import_weights_refuses_what_it_cannot_read(run, tmp_path):
     assert run("import-weights", tmp_path / "text.pth", "--kind", "vgg").exit_code == 2
 
 
-def test_train_explains_a_missing_configuration(run, tmp_path):
-    result = run("train", tmp_path)
-    assert result.exit_code == 2
-    assert "run.toml" in result.stderr
-
-
 def test_reference_page_names_every_command_and_option():
     from typer.main import get_command
 

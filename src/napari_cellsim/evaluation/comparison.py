@@ -97,17 +97,24 @@ class Comparison(JsonFile):
             f"{self.sequences} sequences, {self.forecasts} forecasts; "
             f"[{100 * self.level:.0f} % bootstrap interval over sequences]"
         )
-        yield f"{'step':>4}  {'forecast':<18}{'MSE·10³':>26}{'SSIM':>24}{'sharpness':>24}  model MSE / this"
+        # Camera noise counts as detail in the whole picture; inside cells there is more of the cell.
+        columns = {
+            "mse": "MSE·10³",
+            "ssim": "SSIM",
+            "sharpness": "sharpness",
+            "cells_sharpness": "sharpness in cells",
+        }
+        shown = [name for name in columns if all(name in h.scores["model"] for h in horizons)]
+        heads = "".join(f"{columns[name]:>25}" for name in shown)
+        yield f"{'step':>4}  {'forecast':<18}{heads}  model MSE / this"
         for horizon in horizons:
             for method in METHODS:
                 scores = horizon.scores[method]
+                values = "".join(f"{_text(scores[name], 1000 if name == 'mse' else 1):>25}" for name in shown)
                 ratio = horizon.mse_ratio.get(method)
                 best = " (best baseline)" if method == horizon.best_baseline else ""
-                yield (
-                    f"{horizon.horizon:>4}  {method.replace('_', ' '):<18}{_text(scores['mse'], 1000):>26}"
-                    f"{_text(scores['ssim']):>24}{_text(scores['sharpness']):>24}"
-                    + (f"  {_text(ratio)}{best}" if ratio else "")
-                )
+                beside = f"  {_text(ratio)}{best}" if ratio else ""
+                yield f"{horizon.horizon:>4}  {method.replace('_', ' '):<18}{values}{beside}"
 
 
 def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: int = 0) -> Comparison:
