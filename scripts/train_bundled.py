@@ -5,8 +5,8 @@ Every stage may be interrupted and started again; it continues where it was. A f
     python scripts/train_bundled.py data unet pwcnet flow kernel_init fine_tune --data DIR --runs DIR
     python scripts/train_bundled.py evaluate --data DIR --runs DIR
 
-The budget of a stage is a number of steps (then the weights follow from the seed alone), of minutes, or both; the learning
-rate follows the used share of it.
+The budget of a stage is a number of steps (then the weights follow from the seed alone), of minutes, or both;
+the learning rate follows the used share of it.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def test_missing_and_damaged_sequences_get_a_sentence(tmp_path):
     (tmp_path / "one" / "images.npy").write_bytes(b"")
     with pytest.raises(CellSimError, match=r"no readable images\.npy"):
         _ = find_sequences(tmp_path)[0].images
-    with pytest.raises(CellSimError, match="no training sequence .*two"):
+    with pytest.raises(CellSimError, match=r"no training sequence .*two"):
         find_sequences(tmp_path, ["two"])
 
 

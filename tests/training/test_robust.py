@@ -119,7 +119,7 @@ def test_a_map_learns_scales_by_place_and_fits_any_size():
     spread = torch.full((64, 64), 0.02)
     spread[:, 32:] = 0.2
     residual = spread * torch.randn(8, 1, 64, 64, generator=generator)
-    alpha, scale = fit(residual, scale=0.1, map_size=(8, 8))
+    _, scale = fit(residual, scale=0.1, map_size=(8, 8))
     assert scale.shape == (1, 1, 64, 64)
     assert scale[..., 8:24].mean().item() == pytest.approx(0.02, rel=0.25)
     assert scale[..., 40:56].mean().item() == pytest.approx(0.2, rel=0.25)

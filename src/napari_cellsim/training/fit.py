@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +19,8 @@ from .events import CheckpointSaved, Finished, Paused, Resumed, StepLogged, Trai
 from .feeding import Prefetcher
 from .recipe import Recipe
 from .run_folder import RunFolder
+
+E = TypeVar("E", bound=TrainEvent)
 
 _HEARTBEAT = 2.0  # seconds between writes of state.json
 _POLL = 0.2  # seconds between looks at control.json while paused
@@ -74,8 +76,8 @@ def fit(
     run_dir : path
         The run folder. If it holds a checkpoint, the run continues from the newest one.
     token : JobToken, optional
-        Cancelling it writes a checkpoint and raises `JobCancelled`; pausing it waits. The folder's ``control.json`` does the same for
-        other processes ("pause", "run"), and "stop" ends the run early with a usable model.
+        Cancelling it writes a checkpoint and raises `JobCancelled`; pausing it waits. Other processes use the
+        folder's ``control.json``: "pause", "run", and "stop", which ends the run early with a usable model.
 
     Yields
     ------
@@ -112,7 +114,7 @@ class _Loop:
         self.average: dict[str, Tensor] = {}
 
     def progress(self, step: int) -> float:
-        """Used share of the budget; for a budget in steps a function of the step alone."""
+        """Return the used share of the budget; for a budget in steps a function of the step alone."""
         by_steps = step / self.config.steps if self.config.steps else 0.0
         by_time = self.seconds() / (60 * self.config.minutes) if self.config.minutes else 0.0
         return min(1.0, max(by_steps, by_time))
@@ -268,7 +270,7 @@ class _Loop:
             f"damaged pictures in the data. {kept}"
         )
 
-    def _log(self, event: Any) -> Any:
+    def _log(self, event: E) -> E:
         self.folder.append(event)
         self._beat("running")
         return event

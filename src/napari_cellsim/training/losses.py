@@ -27,13 +27,14 @@ def cross_entropy_dice(logits: Tensor, target: Tensor, class_weights: Tensor | N
         Scalar, at least 0.
     """
     target = target.long()
-    entropy = functional.cross_entropy(logits, target, weight=class_weights)
+    entropy: Tensor = functional.cross_entropy(logits, target, weight=class_weights)
     probabilities = logits.softmax(1)
     truth = functional.one_hot(target, logits.shape[1]).movedim(-1, 1).to(probabilities.dtype)
     overlap = (probabilities * truth).sum((0, 2, 3))
     total = (probabilities + truth).sum((0, 2, 3))
     dice = (2 * overlap + 1) / (total + 1)
-    return entropy + 1 - dice.mean()
+    loss: Tensor = entropy + 1 - dice.mean()
+    return loss
 
 
 def endpoint_error(flow: Tensor, target: Tensor, valid: Tensor) -> Tensor:

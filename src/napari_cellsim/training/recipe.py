@@ -30,8 +30,8 @@ class RecipeConfig(BaseModel):
 class Recipe(ABC):
     """One training procedure.
 
-    A recipe owns its modules and optimisers, and is otherwise without memory: batches follow from seed and step, learning
-    rates and schedules from the used share of the budget. That is what makes a run resumable exactly.
+    A recipe owns its modules and optimisers, and is otherwise without memory: batches follow from seed and step,
+    learning rates and schedules from the used share of the budget. That makes a run resumable exactly.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Recipe(ABC):
         values = {name: float(value.detach()) for name, value in losses.items()}
         if not math.isfinite(values["loss"]):
             raise FloatingPointError("the loss is not finite")
-        losses["loss"].backward()  # type: ignore[no-untyped-call]
+        losses["loss"].backward()
         for optimiser in self.optimisers.values():
             params = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
             norm = nn.utils.clip_grad_norm_(params, self.clip if self.clip > 0 else math.inf)

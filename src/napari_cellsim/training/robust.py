@@ -150,8 +150,8 @@ def nll(residual: Tensor, alpha: Tensor | float, scale: Tensor | float) -> Tenso
 class AdaptiveRobustLoss(nn.Module):
     """Robust likelihood whose shape and scale are learned, per place in the image or once for all.
 
-    The thesis keeps one (α, c) per pixel. Here they live on a map of `map_size` that is resized bilinearly to the residual, so
-    that the loss is not tied to one image size; ``map_size=(1, 1)`` is one pair for the whole image.
+    The thesis keeps one (α, c) per pixel. Here they live on a map of `map_size` that is resized bilinearly to the
+    residual, so that the loss is not tied to one image size; (1, 1) is one pair for the whole image.
 
     Parameters
     ----------

@@ -48,14 +48,16 @@ class RunConfig(BaseModel):
         """
         if self.recipe not in RECIPES:
             raise CellSimError(f"There is no recipe {self.recipe!r}; choose one of {', '.join(RECIPES)}.")
+        config_class: Any
+        recipe_class: Any
         config_class, recipe_class = RECIPES[self.recipe]
-        make: Any = recipe_class
         try:
-            return make(config_class.model_validate(self.settings))  # type: ignore[no-any-return]
+            recipe: Recipe = recipe_class(config_class.model_validate(self.settings))
         except ValidationError as error:
             raise CellSimError(
                 f"The settings of recipe {self.recipe!r} are not usable: {_reason(error)}."
             ) from error
+        return recipe
 
 
 def write_run(folder: str | Path, recipe: str, settings: RecipeConfig, fit_config: FitConfig) -> Path:

@@ -1,7 +1,8 @@
 """Training sequences on disk: one folder per sequence, plain arrays that are memory-mapped.
 
-A sequence folder holds ``images.npy`` (T, Y, X) and ``sequence.json``; where the truth is known also ``semantic.npy``
-(T, Y, X), ``flow.npy`` (T-1, 2, Y, X) and ``valid.npy`` (T-1, Y, X). A folder appears under its name only when it is whole.
+A sequence folder holds ``images.npy`` (T, Y, X) and ``sequence.json``; where the truth is known also
+``semantic.npy`` (T, Y, X), ``flow.npy`` (T-1, 2, Y, X) and ``valid.npy`` (T-1, Y, X). A folder appears
+under its name only when it is whole.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ def _simulate(root: Path, seed: int, frames: int, size: int, pixel_size: float) 
     simulated = phantom.simulate(
         frames, seed, size=size, pixel_size=pixel_size, trap=trap, planes=(focus,), config=config
     )
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "images": simulated.images[:, 0],
         "semantic": simulated.semantic,
         "flow": simulated.flow.astype(np.float16),

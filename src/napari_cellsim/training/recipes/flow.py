@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from ... import nets
 from ...models import Model
@@ -35,7 +35,7 @@ class FlowConfig(RecipeConfig):
 
     data: DataConfig
     preset: str = "lite"
-    overrides: dict[str, JsonValue] = {}
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
     start: str = ""
     lr: float = 1e-3
     weight_decay: float = 4e-4

@@ -43,8 +43,8 @@ class SDCNetConfig(RecipeConfig):
     start : str
         Run folder of the stage before (the robust loss is carried over too) or model file; empty for fresh weights.
     flow_model, segmentation_model : str
-        Models that estimate flow and classes of the frames the network sees, predicted ones included; never trained here.
-        Empty: the network's own flow is fed back, and segmentation is off.
+        Models that estimate flow and classes of the frames the network sees, predicted ones included; never
+        trained here. Empty: the network's own flow is fed back, and segmentation is off.
     roll_out : tuple of (progress, steps)
         From which share of the budget on how many predicted steps enter the loss.
     encoder_lr, head_lr, robust_lr, weight_decay : float
@@ -66,7 +66,7 @@ class SDCNetConfig(RecipeConfig):
     data: DataConfig
     stage: Stage
     preset: str = "lite"
-    overrides: dict[str, JsonValue] = {}
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
     start: str = ""
     flow_model: str = ""
     segmentation_model: str = ""
@@ -102,7 +102,8 @@ class SDCNetRecipe(Recipe):
     def __init__(self, config: SDCNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.network: Any = nets.create("sdcnet", config.preset, **config.overrides)
+        network: Any = nets.create("sdcnet", config.preset, **config.overrides)
+        self.network = network
         self.robust = AdaptiveRobustLoss(config.robust_scale, (config.robust_map,) * 2, config.robust_alpha)
         self.modules.update({"network": self.network, "robust": self.robust})
         if config.start.endswith(".safetensors"):
@@ -125,7 +126,7 @@ class SDCNetRecipe(Recipe):
         if config.stage != "kernel_init":
             plain = [{"params": list(self.robust.parameters()), "lr": config.robust_lr, "decay": False}]
             self.optimisers["robust"] = torch.optim.Adam(plain)
-        self.history = int(self.network.config.frames)
+        self.history: int = network.config.frames
         self._feeder = config.data.feeder(self.history)
         self._validation: ForecastValidation | None = None
 
@@ -196,10 +197,8 @@ class SDCNetRecipe(Recipe):
         predicted = nets.roll_out(self.network, batch.images[:, : self.history], 1, *self._sources())
         target = torch.zeros(predicted.kernel_v.shape[2], 1, 1, device=predicted.kernel_v.device)
         target[len(target) // 2] = 1
-        return sum(
-            ((kernel[:, 0] - target) ** 2).sum(1).mean()
-            for kernel in (predicted.kernel_v, predicted.kernel_h)
-        )
+        kernels = torch.cat([predicted.kernel_v, predicted.kernel_h], 1)
+        return 2 * ((kernels - target) ** 2).sum(2).mean()
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

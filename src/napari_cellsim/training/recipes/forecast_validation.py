@@ -62,4 +62,5 @@ class ForecastValidation:
 
 def _errors(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Mean squared error of each frame of (S, Y, X)."""
-    return ((guess - truth) ** 2).mean(axis=(1, 2), dtype=np.float64)
+    errors: np.ndarray = ((guess - truth) ** 2).mean(axis=(1, 2), dtype=np.float64)
+    return errors

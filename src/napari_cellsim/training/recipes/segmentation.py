@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from ... import nets
 from ...models import Model
@@ -37,7 +37,7 @@ class SegmentationConfig(RecipeConfig):
 
     data: DataConfig
     preset: str = "lite"
-    overrides: dict[str, JsonValue] = {}
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
     start: str = ""
     lr: float = 2e-3
     weight_decay: float = 1e-2
