@@ -48,6 +48,12 @@ def test_forbidden_file(tmp_path):
     if os.access(tmp_path / "a.tif", os.R_OK):
         pytest.skip("this user may read everything (root), or the system knows no read permission")
     assert "not allowed" in refused(tmp_path / "a.tif")
+    tmp_path.chmod(0)
+    try:
+        assert "not allowed" in refused(tmp_path)
+        assert "not allowed" in refused(tmp_path / "a.tif")
+    finally:
+        tmp_path.chmod(0o700)
 
 
 _WRITERS = {

@@ -87,12 +87,12 @@ def _read(source: Any, axes: str | None, trap: int | str | None, series: int | N
 
 def _read_path(text: str, trap: int | str | None, series: int | None) -> Source:
     path = Path(text).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, False where the folder above may not be entered
         from .folder import read_folder
         from .zarr_store import is_zarr, read_zarr
 
         return read_zarr(path) if is_zarr(path) else read_folder(path, trap)
-    if any(sign in text for sign in "*?[") and not path.exists():
+    if any(sign in text for sign in "*?[") and not os.path.exists(path):
         from .folder import read_glob
 
         return read_glob(path, trap)

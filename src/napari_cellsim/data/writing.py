@@ -89,7 +89,7 @@ class Series:
 
     def ome_metadata(self) -> dict[str, Any]:
         """Return what tifffile puts into the OME-XML of this series."""
-        entries: dict[str, Any] = {"axes": self.axes, "Name": self.name}
+        entries: dict[str, Any] = {"axes": self.axes, "Name": _xml_text(self.name)}
         lengths = (("X", self.pixel_size), ("Y", self.pixel_size), ("Z", self.z_step))
         for axis, length in lengths:
             if length is not None:
@@ -97,7 +97,7 @@ class Series:
         if self.interval is not None:
             entries |= {"TimeIncrement": self.interval, "TimeIncrementUnit": "min"}
         if self.channel_names:
-            entries["Channel"] = {"Name": list(self.channel_names)}
+            entries["Channel"] = {"Name": [_xml_text(name) for name in self.channel_names]}
         return entries
 
 
@@ -167,6 +167,11 @@ def read_metadata(xml: str) -> dict[str, Any] | None:
                 return None
             return block if isinstance(block, dict) else None
     return None
+
+
+def _xml_text(text: str) -> str:
+    """Replace control characters, which XML cannot hold even escaped, by spaces."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _plain(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ _MARKS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 def is_zarr(folder: Path) -> bool:
     """Return whether a folder is a zarr array or group, or is named as one."""
-    return folder.suffix == ".zarr" or any((folder / mark).exists() for mark in _MARKS)
+    # os.path.exists is False for what may not be seen, where Path.exists raises
+    return folder.suffix == ".zarr" or any(os.path.exists(folder / mark) for mark in _MARKS)
 
 
 def read_zarr(folder: Path) -> Source:
@@ -42,7 +44,7 @@ def read_zarr(folder: Path) -> Source:
             array = node[multiscales[0]["datasets"][0]["path"]]
             names, calibration = _ome_facts(multiscales[0], array.ndim)
             return _source(array, names or _dimension_names(array), calibration, what, folder)
-        arrays = [name for name, _ in node.arrays()]
+        arrays = sorted(name for name, _ in node.arrays())
         if len(arrays) != 1:
             holds = f"the arrays {', '.join(arrays[:8])}" if arrays else "no array"
             raise CellSimError(
