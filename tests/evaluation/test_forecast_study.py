@@ -24,7 +24,7 @@ def report(movie, untrained):
 
 def test_untrained_model_scores_as_copy_last(report):
     for horizon in report.horizons:
-        assert horizon.model.mse == pytest.approx(horizon.copy_last.mse, rel=0.03)
+        assert horizon.model.mse == pytest.approx(horizon.copy_last.mse, rel=0.1)
         assert (
             horizon.constant_flow.mse < 0.5 * horizon.copy_last.mse
         )  # the scene really moves at constant speed
