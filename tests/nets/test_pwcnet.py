@@ -12,8 +12,6 @@ from napari_cellsim import nets
 from napari_cellsim.base import CellSimError
 from napari_cellsim.nets.pwcnet import PRESETS, PWCNet, PWCNetConfig
 
-torch.set_num_threads(2)
-
 
 def official_state(seed: int = 0, gain: float = 0.7) -> dict[str, torch.Tensor]:
     """Random weights under the published names (MODELS.md §6.1, §6.2), straight from the layer table."""
@@ -234,22 +232,31 @@ def test_training_reaches_every_parameter_in_use(preset):
     assert still == (unused if preset == "thesis" else set())
 
 
-def test_lite_learns_a_shift():
-    """Thirty steps on one textured pair bring the error well under that of "no motion"."""
+def shifted(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return textures, the same moved by up to 4 whole px, and the flow from the first to the second."""
+    generator = torch.Generator().manual_seed(seed)
+    texture = F.interpolate(torch.rand(count, 1, 20, 20, generator=generator), (56, 56), mode="bicubic")
+    shift = torch.randint(-4, 5, (count, 2), generator=generator)
+    crops = [t[:, 4 - y : 52 - y, 4 - x : 52 - x] for t, (x, y) in zip(texture, shift.tolist(), strict=True)]
+    return texture[..., 4:52, 4:52], torch.stack(crops), shift.float().view(count, 2, 1, 1)
+
+
+def test_lite_learns_to_match():
+    """A short training on random shifts carries over to textures and shifts never seen."""
     torch.manual_seed(0)
-    texture = F.interpolate(torch.rand(1, 1, 20, 20), (76, 76), mode="bicubic").clamp(0, 1)
-    first, second = texture[..., 6:70, 6:70], texture[..., 6:70, 3:67]  # moves 3 px to the right
     network = nets.create("pwcnet", "lite")
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
-    target = torch.tensor([3.0, 0.0]).view(1, 2, 1, 1)
-    for _ in range(30):
-        loss = sum((flow - target).abs().mean() for flow in network.forward_pyramid(first, second))
+    for step in range(120):
+        first, second, target = shifted(4, seed=step)
+        flows = network.forward_pyramid(first, second)
+        loss = sum(((flow - target).square().sum(1) + 0.01).sqrt().mean() for flow in flows)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+    first, second, target = shifted(32, seed=1000)
     with torch.no_grad():
         error = (network(first, second) - target).square().sum(1).sqrt().mean()
-    assert error < 1.0
+    assert error < 0.6 * target.square().sum(1).sqrt().mean()
 
 
 def test_wrong_input_gets_a_sentence():

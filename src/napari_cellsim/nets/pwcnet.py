@@ -18,6 +18,7 @@ _FLOW_UNIT = 20.0
 _SLOPE = 0.1
 # A warped feature counts only where (nearly) all of its bilinear weight lies inside the picture.
 _INSIDE = 0.9999
+_EPSILON = 1e-6
 
 
 class PWCNetConfig(BaseModel):
@@ -44,6 +45,10 @@ class PWCNetConfig(BaseModel):
     residual : bool
         Whether a level adds to the bilinearly enlarged flow of the coarser level, instead of predicting the
         flow anew from a learnt enlargement. A residual network starts at zero flow.
+    normalised : bool
+        Whether features are compared after removing their mean over channels and dividing by their deviation,
+        at each pixel. The common part of all features then no longer drowns the differences that tell a match:
+        without it the lite network learnt nothing in the steps that it now needs to be useful.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +63,7 @@ class PWCNetConfig(BaseModel):
     context_dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1)
     dense: bool = True
     residual: bool = False
+    normalised: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -79,6 +85,7 @@ PRESETS: dict[str, PWCNetConfig] = {
         context_dilations=(1, 2, 4, 8),
         dense=False,
         residual=True,
+        normalised=True,
     ),
 }
 
@@ -240,6 +247,8 @@ class PWCNet(nn.Module):
         return [flow * scale for flow in flows]
 
     def _costs(self, first: Tensor, second: Tensor) -> Tensor:
+        if self.config.normalised:
+            first, second = _normalise(first), _normalise(second)
         return F.leaky_relu(correlation(first, second, self.config.max_displacement), _SLOPE)
 
     def _enlarge(self, coarser: str, flow: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -320,6 +329,11 @@ def _convolution(before: int, after: int, *, stride: int = 1, dilation: int = 1)
         nn.Conv2d(before, after, 3, stride=stride, padding=dilation, dilation=dilation),
         nn.LeakyReLU(_SLOPE),
     )
+
+
+def _normalise(features: Tensor) -> Tensor:
+    centred = features - features.mean(1, keepdim=True)
+    return centred * torch.rsqrt(centred.square().mean(1, keepdim=True) + _EPSILON)
 
 
 def _warp_inside(features: Tensor, flow: Tensor) -> Tensor:
