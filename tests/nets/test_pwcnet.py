@@ -246,7 +246,7 @@ def test_lite_learns_to_match():
     torch.manual_seed(0)
     network = nets.create("pwcnet", "lite")
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
-    for step in range(120):
+    for step in range(180):
         first, second, target = shifted(4, seed=step)
         flows = network.forward_pyramid(first, second)
         loss = sum(((flow - target).square().sum(1) + 0.01).sqrt().mean() for flow in flows)
