@@ -13,7 +13,6 @@ from napari_cellsim._cuda import _launch
 from ._pau_torch import pau_torch
 from ._second_order import second_order
 
-
 _SCHEMA = "(Tensor x, Tensor numerator, Tensor denominator, str form) -> Tensor"
 _BACKWARD_SCHEMA = (
     "(Tensor grad, Tensor x, Tensor numerator, Tensor denominator, str form, bool want_x) "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from napari_cellsim._cuda._launch import dense
+
 # Elements handled at once during inference: the temporaries then stay in the cache, which is five times
 # faster.
 _CHUNK = 65536
@@ -39,8 +41,9 @@ def pau_torch_inference(x: Tensor, numerator: Tensor, denominator: Tensor, form:
     b = [float(value) for value in denominator]
     if form == "A":
         b = [abs(value) for value in b]
-    flat = x.detach().reshape(-1)
-    out = torch.empty_like(flat)
+    x = dense(x.detach())
+    result = torch.empty_like(x)
+    flat, out = (tensor.as_strided((x.numel(),), (1,)) for tensor in (x, result))  # in the order of memory
     for start in range(0, flat.numel(), _CHUNK):
         part = flat[start : start + _CHUNK]
         top = out[start : start + _CHUNK]
@@ -53,4 +56,4 @@ def pau_torch_inference(x: Tensor, numerator: Tensor, denominator: Tensor, form:
         for coefficient in (b[2], b[1], b[0]):
             bottom.add_(coefficient).mul_(size)
         top.div_(bottom.abs_().add_(1))
-    return out.view(x.shape)
+    return result

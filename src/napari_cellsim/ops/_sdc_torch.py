@@ -32,7 +32,7 @@ def sdc_torch(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, b
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
         index = torch.where(inside, index, height * width)
         pixels = pad(pixels, (0, 1))
-    index = index.view(batch, 1, -1).expand(-1, channels, -1)
+    index = index.view(batch, 1, taps * taps * height * width).expand(-1, channels, -1)
     patches = pixels.gather(2, index).view(batch, channels, taps, taps, height, width)
     row_sums = (patches * weight_h[:, None, None]).sum(3)
     out = (row_sums * weight_v[:, None]).sum(2)
