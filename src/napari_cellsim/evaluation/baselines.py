@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, map_coordinates
-from skimage.registration import optical_flow_ilk
 
 from ..base import CellSimError
+from ..forecasting.classical import lucas_kanade
 
 Frames = npt.NDArray[np.float32]
 
@@ -121,7 +121,7 @@ def tune_sigma(sequences: Sequence[Any], steps: int, at: Sequence[int] | None = 
 def estimate_flow(history: Any) -> Frames:
     """Estimate where each pixel of the last frame was in the frame before it.
 
-    Iterative Lucas-Kanade of scikit-image, on the two last frames scaled to [0, 1].
+    Iterative Lucas-Kanade (`forecasting.classical.lucas_kanade`) on the two last frames.
 
     Parameters
     ----------
@@ -135,10 +135,7 @@ def estimate_flow(history: Any) -> Frames:
     frames = _checked(history, 1)
     if len(frames) < 2:
         return np.zeros((2, *frames.shape[1:]), np.float32)
-    low, high = frames[-2:].min(), frames[-2:].max()
-    previous, last = (frames[-2:] - low) / max(high - low, np.finfo(np.float32).tiny)
-    rows, columns = optical_flow_ilk(last, previous)
-    return np.stack([columns, rows]).astype(np.float32)
+    return lucas_kanade(frames[-1], frames[-2])
 
 
 def constant_flow(history: Any, steps: int, flow: Any = None) -> Frames:

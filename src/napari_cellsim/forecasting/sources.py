@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import CellSimError, JobToken
+from .classical import lucas_kanade
 from .grids import Grids
 from .tiles import evaluate_tiled
 
@@ -23,14 +24,10 @@ _CELL_OF_INTEREST, _AUXILIARY, _TRAP, _BACKGROUND = 2, 3, 1, 0
 
 
 def classical_flow(first: Tensor, second: Tensor) -> Tensor:
-    """Return scikit-image's iterative Lucas-Kanade flow, (B, 1, H, W) twice -> (B, 2, H, W) px."""
-    from skimage.registration import optical_flow_ilk
-
-    flows = []
-    for reference, moving in zip(first[:, 0], second[:, 0], strict=True):
-        down, right = optical_flow_ilk(reference.cpu().numpy(), moving.cpu().numpy(), radius=7)
-        flows.append(torch.from_numpy(np.stack([right, down]).astype(np.float32)))
-    return torch.stack(flows).to(first.device)
+    """Return the Lucas-Kanade flow of pictures (B, 1, H, W), as (B, 2, H, W) px."""
+    pairs = zip(first[:, 0].cpu().numpy(), second[:, 0].cpu().numpy(), strict=True)
+    flows = np.stack([lucas_kanade(one, other) for one, other in pairs])
+    return torch.from_numpy(flows).to(first.device)
 
 
 def network_flow(network: torch.nn.Module, tile: int, token: JobToken) -> FlowFunction:
