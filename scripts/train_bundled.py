@@ -175,7 +175,7 @@ def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
         }[stage],
         encoder_lr=options.lr,
         head_lr=options.lr,
-        robust_alpha=(0.5, 1.999),
+        robust_alpha=(1.0, 1.999),
     )
 
 

@@ -49,7 +49,8 @@ def endpoint_error(flow: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """
     error = torch.linalg.vector_norm(flow - target, dim=1)
     mask = valid.to(error.dtype)
-    return (error * mask).sum() / mask.sum().clamp(min=1)
+    mean: Tensor = (error * mask).sum() / mask.sum().clamp(min=1)
+    return mean
 
 
 def multilevel_endpoint_error(
