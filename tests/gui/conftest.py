@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("NAPARI_CONFIG", "")  # napari's test fixtures reset the settings: never the user's own
 
@@ -34,9 +35,49 @@ def _own_settings(tmp_path, monkeypatch):
     settings._clear_plugin_settings_cache()
 
 
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory) -> Path:
+    """A folder with a small forecasting model and its partners, untrained: it copies the last frame."""
+    from napari_cellsim import nets
+    from napari_cellsim.models import Model, ModelCard
+
+    folder = tmp_path_factory.mktemp("models")
+    partners = {}
+    for role, kind in (("flow", "pwcnet"), ("segmentation", "unet")):
+        partner = Model(f"small-{kind}", kind, {kind: nets.create(kind, "lite")}, ModelCard())
+        partner.save(folder / f"small-{kind}.safetensors")
+        partners[role] = {"name": partner.name, "hash": partner.hash}
+    card = ModelCard(
+        description="Copies the last frame.",
+        pixel_size=0.108,
+        interval=10.0,
+        modality="brightfield",
+        partners=partners,
+    )
+    network = nets.create("sdcnet", "lite")
+    Model("small-sdcnet", "sdcnet", {"sdcnet": network}, card).save(folder / "small-sdcnet.safetensors")
+    return folder
+
+
+@pytest.fixture
+def small_model(small_models, monkeypatch) -> str:
+    """Name of the small model, which the docks list as one of the user's own."""
+    monkeypatch.setenv("CELLSIM_MODEL_DIR", str(small_models))
+    return "small-sdcnet"
+
+
 @pytest.fixture
 def movie() -> np.ndarray:
     """Bright discs drifting right by one pixel per frame, (T, Y, X) uint16."""
-    y, x = np.mgrid[:64, :64]
+    y, x = np.mgrid[:64, :72]
     frames = [2000 + 9000 * (np.hypot(y - 32, x - 20 - t) < 9) + 900 * np.sin(x / 5.0) for t in range(8)]
     return np.stack(frames).astype(np.uint16)
+
+
+@pytest.fixture
+def forecast_dock(make_napari_viewer, small_model):
+    """A viewer's Forecast dock, added as the Plugins menu adds it."""
+    viewer = make_napari_viewer()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Forecast")
+    dock.viewer = viewer
+    return dock

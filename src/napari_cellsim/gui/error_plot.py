@@ -25,7 +25,7 @@ class ErrorPlot(pg.PlotWidget):
         self.setMinimumWidth(0)
         self.setAccessibleName("Error of the forecast against copying the last frame")
         self.setToolTip(
-            "Root-mean-square difference to the true frames, in grey levels, for each predicted frame (lower is better).\n"
+            "Root-mean-square difference to the true frames, in grey levels, for each step (lower is better).\n"
             "Solid: the forecast. Dashed: simply repeating the last frame used."
         )
         self.setMouseEnabled(False, False)
@@ -62,13 +62,16 @@ class ErrorPlot(pg.PlotWidget):
         steps = self._curve.steps
         self.plot(
             steps, self._curve.copy_last, name="copy of the last frame",
-            pen=pg.mkPen(text, width=2, style=pg.QtCore.Qt.PenStyle.DashLine), symbol="s", symbolSize=6, symbolBrush=text,
+            pen=pg.mkPen(text, width=2, style=pg.QtCore.Qt.PenStyle.DashLine),
+            symbol="s", symbolSize=6, symbolBrush=text,
         )  # fmt: skip
         self.plot(
             steps, self._curve.model, name="forecast",
             pen=pg.mkPen(accent, width=3), symbol="o", symbolSize=7, symbolBrush=accent,
         )  # fmt: skip
-        self.getAxis("bottom").setTicks([[(int(step), str(int(step))) for step in steps]] if len(steps) <= 12 else None)
+        self.getAxis("bottom").setTicks(
+            [[(int(step), str(int(step))) for step in steps]] if len(steps) <= 12 else None
+        )
         largest = max(1e-12, float(max(self._curve.model.max(), self._curve.copy_last.max())))
         self.setYRange(0, largest * 1.1)
         self.setXRange(0.8, float(steps[-1]) + 0.2)

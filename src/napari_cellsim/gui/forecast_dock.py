@@ -1,4 +1,4 @@
-"""The Forecast dock: what will happen next in this movie?"""
+"""The Forecast dock, which answers what will happen next in a movie."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from ..base import CellSimError, Event
 from ..forecasting import FrameReady
 from . import model_list, opening, results, viewer_state
+from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_view import ForecastView
-from .forecast_work import ErrorCurve, ForecastOutcome, ForecastRequest, LayerSnapshot, MovieFacts, forecast_work
+from .forecast_work import ErrorCurve, ForecastOutcome, MovieFacts, forecast_work
 from .jobs import Job, JobFactory, start_job
 from .links import Links
 from .live import LiveMovie
@@ -38,8 +39,9 @@ class ForecastDock(QWidget):
 
     def __init__(self, napari_viewer) -> None:
         super().__init__()
-        self._viewer = napari_viewer
-        self._view = ForecastView(napari_viewer)
+        # napari hands a proxy, which wraps layers anew at every access, so that no two of them are the same
+        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._view = ForecastView(self._viewer)
         self._form = self._view.form
         self._facts: MovieFacts | None = None
         self._outcome: ForecastOutcome | None = None
@@ -140,7 +142,9 @@ class ForecastDock(QWidget):
         self._preview_timer.stop()
         self._preview_question.forget()
         self._live = LiveMovie(self._viewer, source, request, self._axes_of(source, request))
-        job = self._start(lambda token: forecast_work(request, token), f"Forecast of {source.name}", self._show_outcome)
+        job = self._start(
+            lambda token: forecast_work(request, token), f"Forecast of {source.name}", self._show_outcome
+        )
         job.happened.connect(self._show_frame)
         return job
 
@@ -240,7 +244,15 @@ class ForecastDock(QWidget):
         form.layer.changed.connect(self._layer_changed)
         form.third_axis.changed.connect(self._layer_changed)
         form.follow.changed.connect(self._follow_changed)
-        for box in (form.steps, form.model, form.pixel_size, form.interval, form.region, form.flow, form.device):
+        for box in (
+            form.steps,
+            form.model,
+            form.pixel_size,
+            form.interval,
+            form.region,
+            form.flow,
+            form.device,
+        ):
             box.changed.connect(self._changed)
         view.run_button.clicked.connect(self._run_clicked)
         view.stack_button.clicked.connect(self._stack_clicked)
@@ -330,7 +342,10 @@ class ForecastDock(QWidget):
 
     def _ask_file(self, _checked: bool = False) -> None:
         paths, _ = QFileDialog.getOpenFileNames(
-            self, "Open a movie, a saved forecast or a model", "", "Movies, forecasts and models (*.tif *.tiff *.safetensors);;All files (*)"
+            self,
+            "Open a movie, a saved forecast or a model",
+            "",
+            "Movies, forecasts and models (*.tif *.tiff *.safetensors);;All files (*)",
         )
         if paths:
             self._dropped([Path(path) for path in paths])
@@ -341,6 +356,8 @@ class ForecastDock(QWidget):
             self._dropped([Path(path)])
 
     def _ask_save(self, _checked: bool = False) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the forecast", "forecast.ome.tif", "OME-TIFF (*.ome.tif)")
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save the forecast", "forecast.ome.tif", "OME-TIFF (*.ome.tif)"
+        )
         if path:
             self._guarded(lambda: self.save(path))

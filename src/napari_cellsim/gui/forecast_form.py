@@ -10,15 +10,19 @@ from qtpy.QtWidgets import QGridLayout, QWidget
 
 from ..base import CellSimError
 from . import model_list, viewer_state
-from .forecast_work import ForecastRequest, LayerSnapshot, MovieFacts
+from .forecast_request import ForecastRequest, LayerSnapshot
+from .forecast_work import MovieFacts
 from .settings import forecast_settings
 from .widgets import calibration_field, form, section, show_row, unknown_or
 
 WHOLE, VIEW = "whole image", "current view"
 THIRD_AXIS = {"as the file says": None, "focal planes (Z)": "TZYX", "channels (C)": "TCYX"}
 OVERLAYS = {
-    "flow": ("Motion (colours)", "Motion from the frame before, as a colour wheel: hue is direction, strength is µm per frame"),
-    "arrows": ("Motion (arrows)", "Motion from the frame before, as at most 32 × 32 arrows"),
+    "flow": (
+        "Flow colours",
+        "Motion from the frame before, as a colour wheel: hue is direction, strength is µm per frame",
+    ),
+    "arrows": ("Flow arrows", "Motion from the frame before, as at most 32 × 32 arrows"),
     "kernels": ("Kernels", "How strongly the model reshapes each pixel instead of only moving it"),
     "segmentation": ("Cells", "Classes of the predicted frames: trap, cell of interest, other cells"),
 }
@@ -63,19 +67,22 @@ class ForecastForm:
             value="as the file says",
             tooltip="What the axis after time means, if the file does not say or says it wrongly.",
         )
-        self.channel = SpinBox(label="Channel", min=0, max=0, tooltip="Which channel to forecast, counted from 0.")
-        self.plane = SpinBox(label="Focal plane", min=0, max=0, tooltip="Which focal plane to forecast, counted from 0.")
+        self.channel = SpinBox(
+            label="Channel", min=0, max=0, tooltip="Which channel to forecast, counted from 0."
+        )
+        self.plane = SpinBox(
+            label="Focal plane", min=0, max=0, tooltip="Which focal plane to forecast, counted from 0."
+        )
         self.pixel_size = calibration_field(
             "Pixel size",
             "µm",
-            "Size of one pixel in µm, read from the file where it says so. Type it if unknown: the model resamples by it.",
+            "Size of one pixel in µm, read from the file if it says so. Type it if unknown: frames are resampled.",
             100.0,
         )
         self.interval = calibration_field(
             "Interval",
             "min",
-            "Minutes between two frames, read from the file where it says so. Kept with the result and compared with the "
-            "model's.",
+            "Minutes between two frames, read from the file if it says so, and compared with the model's.",
             100_000.0,
         )
         self.movie_box = form(
@@ -92,12 +99,16 @@ class ForecastForm:
             label="Last frame",
             min=0,
             max=0,
-            tooltip="Index of the last frame the forecast may see, counted from 0. Frames after it are never looked at.",
+            tooltip="Last frame the forecast may see, counted from 0. Frames after it are never looked at.",
         )
-        self.steps = SpinBox(label="Steps (frames)", value=steps, min=1, max=100, tooltip="How many frames to forecast.")
+        self.steps = SpinBox(
+            label="Steps (frames)", value=steps, min=1, max=100, tooltip="How many frames to forecast."
+        )
         self.model = ComboBox(
             label="Model",
-            choices=lambda _: [(entry.name, model_list.key_of(entry)) for entry in model_list.available("sdcnet")],
+            choices=lambda _: [
+                (entry.name, model_list.key_of(entry)) for entry in model_list.available("sdcnet")
+            ],
             nullable=True,
             tooltip="Which network forecasts. The Models dock says what each is for and opens your own.",
         )
@@ -137,7 +148,7 @@ class ForecastForm:
                 *((f"layer {layer.name}", layer) for layer in viewer_state.labels(self._viewer)),
             ],
             value="model",
-            tooltip="Where the cells of the past frames come from: the model's own network, your Labels layer, or nothing.",
+            tooltip="Where the cells of past frames come from: the model's network, your Labels layer, or nothing.",
         )
         self.flow = ComboBox(
             label="Optical flow",
@@ -267,7 +278,9 @@ class ForecastForm:
         if not hasattr(wanted, "data"):
             return wanted
         if wanted not in viewer_state.labels(self._viewer):
-            raise CellSimError(f"Layer {wanted.name!r} is not a Labels layer; choose one, or segmentation='model'.")
+            raise CellSimError(
+                f"Layer {wanted.name!r} is not a Labels layer; choose one, or segmentation='model'."
+            )
         return wanted.data
 
     def _regions(self, source: Any, wanted: Any) -> list[tuple[int, int, int, int]] | None:
@@ -282,5 +295,7 @@ class ForecastForm:
         if not hasattr(wanted, "data_to_world"):
             return [tuple(round(number) for number in region) for region in wanted]
         if wanted not in viewer_state.shapes(self._viewer):
-            raise CellSimError(f"Layer {wanted.name!r} is not a Shapes layer; draw rectangles in a Shapes layer.")
+            raise CellSimError(
+                f"Layer {wanted.name!r} is not a Shapes layer; draw rectangles in a Shapes layer."
+            )
         return viewer_state.drawn_regions(wanted, source)

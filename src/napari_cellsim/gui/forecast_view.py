@@ -36,7 +36,8 @@ class ForecastView(QWidget):
         )
         self.open_button = button("Open file…", "Open a TIFF movie, a saved forecast or a model file.")
         self.folder_button = button(
-            "Open folder…", "Open a folder of single TIFFs, in natural order, or a position folder of trap pictures."
+            "Open folder…",
+            "Open a folder of single TIFFs, in natural order, or a position folder of trap pictures.",
         )
         self.stack_button = button(
             "Stack single-frame layers",

@@ -13,112 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..base import CellSimError, Event, JobToken, Progress
-
-Region = tuple[int, int, int, int]
+from .forecast_request import ForecastRequest, LayerSnapshot
 
 # One forecast or estimate at a time: they share loaded networks and the processor.
 _MODEL_LOCK = threading.Lock()
-
-
-@dataclass(frozen=True)
-class _LayerSource:
-    path: str | None
-
-
-@dataclass(frozen=True)
-class LayerSnapshot:
-    """What `open_timelapse` reads of a napari layer, without the layer: it may cross into another thread.
-
-    Attributes
-    ----------
-    data : array
-        The layer's data, not copied.
-    name : str
-        The layer's name.
-    source : object
-        Its ``path`` is the file the layer came from, or None.
-    scale, translate, units, axis_labels : sequence
-        Where the layer lies in the world, one entry per axis.
-    metadata : dict
-        The layer's metadata.
-    rgb : bool
-        Whether the last axis is colour.
-    """
-
-    data: Any
-    name: str
-    source: _LayerSource
-    scale: tuple[float, ...]
-    translate: tuple[float, ...]
-    units: tuple[Any, ...]
-    axis_labels: tuple[str, ...]
-    metadata: dict[str, Any]
-    rgb: bool
-
-    @classmethod
-    def of(cls, layer: Any) -> LayerSnapshot:
-        """Take a snapshot of an image layer."""
-        data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-        return cls(
-            data=data,
-            name=layer.name,
-            source=_LayerSource(None if layer.source.path is None else str(layer.source.path)),
-            scale=tuple(float(s) for s in layer.scale),
-            translate=tuple(float(t) for t in layer.translate),
-            units=tuple(layer.units),
-            axis_labels=tuple(layer.axis_labels),
-            metadata=dict(layer.metadata),
-            rgb=bool(getattr(layer, "rgb", False)),
-        )
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes of the data."""
-        return len(self.data.shape)
-
-
-@dataclass(frozen=True)
-class ForecastRequest:
-    """Everything that decides a forecast.
-
-    Attributes
-    ----------
-    movie : LayerSnapshot
-        The input.
-    axes : str or None
-        Axis letters of the input, such as ``"TZYX"``; None lets `open_timelapse` decide.
-    model : str or Path
-        Name or file of the model.
-    steps, at, channel, plane : int
-        As for `forecasting.forecast_job`.
-    flow : str
-        "model" or "classical".
-    segmentation : str or array
-        "model", "none", or the data of a Labels layer.
-    regions : list of (y0, y1, x0, x1) or None
-        Rectangles in px, or None for the whole image.
-    device : str
-        As for `forecasting.devices`.
-    pixel_size, interval : float or None
-        What the user typed, in µm and minutes; None keeps what the movie says.
-    threads : int
-        Processor threads; 0 leaves it to torch.
-    """
-
-    movie: LayerSnapshot
-    axes: str | None
-    model: str | Path
-    steps: int
-    at: int
-    channel: int = 0
-    plane: int = 0
-    flow: str = "model"
-    segmentation: Any = "model"
-    regions: list[Region] | None = None
-    device: str = "auto"
-    pixel_size: float | None = None
-    interval: float | None = None
-    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -187,7 +85,7 @@ class MovieFacts:
     interval: float | None
 
 
-def open_movie(request_movie: LayerSnapshot, axes: str | None) -> Any:
+def open_movie(snapshot: LayerSnapshot, axes: str | None) -> Any:
     """Open a layer as a TimeLapse with a time axis.
 
     Raises
@@ -197,25 +95,27 @@ def open_movie(request_movie: LayerSnapshot, axes: str | None) -> Any:
     """
     from ..data import open_timelapse
 
-    name = request_movie.name
-    if request_movie.rgb:
+    name = snapshot.name
+    if snapshot.rgb:
         raise CellSimError(
             f"Layer {name!r} is a colour (RGB) picture, but a forecast needs one grey value per pixel; convert it to "
             "greyscale or split its channels first."
         )
-    if request_movie.ndim < 3:
+    if snapshot.ndim < 3:
         raise CellSimError(
             f"Layer {name!r} is a single picture without a time axis; choose a movie (T, Y, X), or stack your "
             "single-frame layers with the button in the Forecast dock."
         )
-    movie = open_timelapse(request_movie, axes=axes)
+    movie = open_timelapse(snapshot, axes=axes)
     if not movie.axes.startswith("T"):
         raise CellSimError(
-            f"Layer {name!r} has the axes {movie.axes}, but time must come first; reorder them (Layers > Data > Convert, "
-            "or open the file with the Forecast dock's Open button)."
+            f"Layer {name!r} has the axes {movie.axes}, but time must come first; open its file with the Forecast "
+            "dock's Open button, which puts them in order."
         )
     if movie.n_times < 2:
-        raise CellSimError(f"Layer {name!r} has one frame only; a forecast needs at least two frames in time.")
+        raise CellSimError(
+            f"Layer {name!r} has one frame only; a forecast needs at least two frames in time."
+        )
     return movie
 
 
@@ -312,7 +212,9 @@ def error_curve(movie: Any, forecast: Any, movie_origin: tuple[float, float]) ->
 
     def rms(pictures: np.ndarray) -> np.ndarray:
         squared = (pictures - truth[1:]) ** 2
-        return np.sqrt([np.mean(frame[np.isfinite(frame)]) if np.isfinite(frame).any() else np.nan for frame in squared])
+        return np.sqrt(
+            [np.mean(frame[np.isfinite(frame)]) if np.isfinite(frame).any() else np.nan for frame in squared]
+        )
 
     seen = np.where(np.isfinite(predicted), truth[0], np.nan)
     return ErrorCurve(np.arange(1, count + 1), rms(predicted), rms(seen))
@@ -346,7 +248,7 @@ class Preview:
 def preview(request: ForecastRequest, token: JobToken) -> Preview:
     """Estimate a forecast."""
     from ..forecasting import devices, estimate
-    from ..forecasting.predict import calibration_warnings
+    from ..forecasting.prediction import calibration_warnings
 
     movie = open_movie(request.movie, request.axes)
     movie = movie.with_calibration(pixel_size=request.pixel_size, interval=request.interval)
@@ -411,19 +313,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-__all__ = [
-    "ErrorCurve",
-    "ForecastOutcome",
-    "ForecastRequest",
-    "LayerSnapshot",
-    "MovieFacts",
-    "Preview",
-    "describe_kernels",
-    "error_curve",
-    "forecast_work",
-    "open_movie",
-    "preview",
-    "read_facts",
-]

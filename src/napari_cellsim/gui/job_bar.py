@@ -96,7 +96,10 @@ class JobBar(QWidget):
             self.say(str(error), "warning")
             show_error(str(error))
             return
-        self.say(f"An unexpected error stopped the work ({type(error).__name__}: {error}); please report it.", "warning")
+        self.say(
+            f"An unexpected error stopped the work ({type(error).__name__}: {error}); please report it.",
+            "warning",
+        )
         notification_manager.receive_error(type(error), error, error.__traceback__)
 
     def _show_controls(self, visible: bool) -> None:

@@ -108,7 +108,9 @@ class _Task:
         job = factory(self.token)
         if not inspect.isgenerator(job):
             return job
-        with contextlib.closing(job):  # so that its `finally` runs here, not on the GUI thread at garbage collection
+        with contextlib.closing(
+            job
+        ):  # so that its `finally` runs here, not on the GUI thread at garbage collection
             while True:
                 try:
                     event = next(job)
@@ -136,16 +138,24 @@ def as_job_error(error: BaseException, name: str) -> BaseException:
     """
     text = str(error).strip()
     shown: BaseException
-    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
+    if (
+        isinstance(error, MemoryError)
+        or "out of memory" in text.lower()
+        or "can't allocate memory" in text.lower()
+    ):
         where = "graphics card" if "cuda" in text.lower() or "mps" in text.lower() else "computer"
         shown = CellSimError(
             f"{name} stopped because the {where} ran out of memory; choose a smaller region"
-            + (" or set Device to cpu, then run again." if where == "graphics card" else " or fewer steps, then run again.")
+            + (
+                " or set Device to cpu, then run again."
+                if where == "graphics card"
+                else " or fewer steps, then run again."
+            )
         )
     elif isinstance(error, (ImportError, OSError)) and ("torch" in text.lower() or "c10" in text.lower()):
         shown = CellSimError(
-            f"{name} needs PyTorch, which could not be loaded ({text.splitlines()[0]}); reinstall torch and, on Windows, "
-            "the newest Microsoft Visual C++ Redistributable, then restart napari."
+            f"{name} needs PyTorch, which could not be loaded ({text.splitlines()[0]}); reinstall torch and, on "
+            "Windows, the newest Microsoft Visual C++ Redistributable, then restart napari."
         )
     elif isinstance(error, RuntimeError):
         first = text.splitlines()[0] if text else type(error).__name__

@@ -33,7 +33,9 @@ class Links(QObject):
         self._links: list[tuple[Any, Callable[..., Any]]] = []
         self._had_parent = False
         cut = self.cut
-        widget.destroyed.connect(lambda _=None: cut())  # a lambda, because Qt drops bound methods of the dying
+        widget.destroyed.connect(
+            lambda _=None: cut()
+        )  # a lambda, because Qt drops bound methods of the dying
         widget.installEventFilter(self)
 
     def add(self, signal: Any, slot: Callable[..., Any]) -> None:

@@ -12,14 +12,14 @@ from .viewer_state import shape_of
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from .forecast_work import ForecastRequest
+    from .forecast_request import ForecastRequest
 
 
 class LiveMovie(QObject):
     """A temporary image layer that continues a movie on its own time slider and grows frame by frame.
 
-    The array is allocated once; what is not yet predicted is NaN. The time slider follows the newest frame until the user
-    moves it.
+    The array is allocated once; what is not yet predicted is NaN. The time slider follows the newest frame until the
+    user moves it.
 
     Parameters
     ----------
@@ -41,8 +41,16 @@ class LiveMovie(QObject):
         self._top = min(region[0] for region in self._regions), min(region[2] for region in self._regions)
         height = max(region[1] for region in self._regions) - self._top[0]
         width = max(region[3] for region in self._regions) - self._top[1]
-        self._array = np.full((request.steps, *(1,) * (movie.ndim - 3), height, width), np.nan, dtype=np.float32)
-        start = {"T": request.at + 1, "C": request.channel, "Z": request.plane, "Y": self._top[0], "X": self._top[1]}
+        self._array = np.full(
+            (request.steps, *(1,) * (movie.ndim - 3), height, width), np.nan, dtype=np.float32
+        )
+        start = {
+            "T": request.at + 1,
+            "C": request.channel,
+            "Z": request.plane,
+            "Y": self._top[0],
+            "X": self._top[1],
+        }
         self.display = {
             "colormap": movie.colormap,
             "contrast_limits": tuple(movie.contrast_limits),

@@ -51,6 +51,8 @@ class ModelsDock(QWidget):
         self._tree.setAccessibleName("Models")
         self._tree.setToolTip("The models that CellSim knows; choose one to read what it is for.")
         self._tree.setMinimumHeight(110)
+        self._tree.header().setAccessibleName("Columns of the model list")
+        self._tree.header().setToolTip("Name, task, pixel size the model expects, and where it comes from")
         self._tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._tree.header().setStretchLastSection(True)
         self._details = QLabel()
@@ -60,9 +62,12 @@ class ModelsDock(QWidget):
         self._details.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._details.setAccessibleName("Details of the chosen model")
         self._details.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.open_button = button("Open file…", "Add one of your own model files (*.safetensors); it is remembered.")
+        self.open_button = button(
+            "Open file…", "Add one of your own model files (*.safetensors); it is remembered."
+        )
         self.import_button = button(
-            "Import weights…", "Turn the official PWC-Net weights (*.pth, *.pytorch) into a CellSim model and keep it."
+            "Import weights…",
+            "Turn the official PWC-Net weights (*.pth, *.pytorch) into a CellSim model and keep it.",
         )
         self.forget_button = button("Forget", "Take your own model off this list; its file stays.")
         self._bar = JobBar("model import")
@@ -163,10 +168,10 @@ class ModelsDock(QWidget):
         """Read the list again."""
         before = self.selected
         self._tree.clear()
-        for entry in model_list.available():
+        for entry in sorted(model_list.available(), key=lambda entry: list(_KINDS).index(entry.kind)):
             pixel = f"{entry.card.pixel_size:g} µm" if entry.card.pixel_size else "any"
             origin = "bundled" if entry.bundled else "own"
-            item = QTreeWidgetItem([entry.name, _KINDS.get(entry.kind, entry.kind), pixel, origin])
+            item = QTreeWidgetItem([entry.name, _KINDS[entry.kind], pixel, origin])
             item.setData(0, _ENTRY, entry)
             self._tree.addTopLevelItem(item)
         if before is not None:
@@ -179,7 +184,9 @@ class ModelsDock(QWidget):
 
     def _show_details(self, *_: Any) -> None:
         entry = self.selected
-        self._details.setText("No model is installed; open a model file." if entry is None else describe(entry))
+        self._details.setText(
+            "No model is installed; open a model file." if entry is None else describe(entry)
+        )
         opened = {path.resolve() for path in settings.opened_models()}
         self.forget_button.setEnabled(entry is not None and entry.path.resolve() in opened)
 
@@ -196,7 +203,10 @@ class ModelsDock(QWidget):
 
     def _ask_import(self, _checked: bool = False) -> None:
         path, _ = QFileDialog.getOpenFileName(
-            self, "Import official PWC-Net weights", "", "PyTorch weights (*.pth *.pytorch *.pt *.tar);;All files (*)"
+            self,
+            "Import official PWC-Net weights",
+            "",
+            "PyTorch weights (*.pth *.pytorch *.pt *.tar);;All files (*)",
         )
         if path:
             self._guarded(lambda: self.import_weights(path))
@@ -230,7 +240,9 @@ def describe(entry: ModelEntry) -> str:
         "File": str(entry.path),
         "Hash": f"<code>{entry.hash[:16]}</code>",
     }
-    lines = "".join(f"<tr><td><b>{name}</b>&nbsp;</td><td>{text}</td></tr>" for name, text in rows.items() if text)
+    lines = "".join(
+        f"<tr><td><b>{name}</b>&nbsp;</td><td>{text}</td></tr>" for name, text in rows.items() if text
+    )
     return f"<h4>{entry.name}</h4><table>{lines}</table>"
 
 

@@ -34,7 +34,7 @@ def _field(token: JobToken) -> list[LayerData]:
 
     sequence = simulate_field(rows=2, columns=3, frames=10, seed=0, tile=192, token=token)
     image, cells = _layers(sequence, "phantom field")
-    half = 80  # px from a trap's centre to the border of its rectangle, 160 px = 17 µm in all
+    half = 72  # px from a trap's centre to the border of its rectangle, 15.6 µm in all
     corners = [[(y - half, x - half), (y + half, x + half)] for y, x in sequence.centres]
     meta = {key: image[1][key][1:] for key in ("scale", "units", "axis_labels")}
     traps = (
@@ -50,8 +50,16 @@ def _layers(sequence: Any, name: str) -> list[LayerData]:
     movie = sequence.as_timelapse()
     place = movie.placement
     where = {key: getattr(place, key) for key in ("scale", "translate", "units", "axis_labels")}
-    image = (movie.frames[:, 0, 0], {**where, "name": name, "metadata": {"phantom_seed": sequence.seed}}, "image")
-    cells = (sequence.labels.clip(0), {**where, "name": f"{name} cells (true)", "visible": False, "opacity": 0.4}, "labels")
+    image = (
+        movie.frames[:, 0, 0],
+        {**where, "name": name, "metadata": {"phantom_seed": sequence.seed}},
+        "image",
+    )
+    cells = (
+        sequence.labels.clip(0),
+        {**where, "name": f"{name} cells (true)", "visible": False, "opacity": 0.4},
+        "labels",
+    )
     return [image, cells]
 
 

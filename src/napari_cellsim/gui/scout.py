@@ -1,4 +1,4 @@
-"""Looks at the chosen movie and estimates the forecast in the background, one answer at a time, the newest question winning."""
+"""Look at the chosen movie and estimate its forecast in the background; the newest question wins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from .forecast_work import ForecastRequest, LayerSnapshot, preview, read_facts
+from .forecast_request import ForecastRequest, LayerSnapshot
+from .forecast_work import preview, read_facts
 from .jobs import Job, JobFactory, start_job
 
 

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key by which ``"t2"`` comes before ``"t10"``."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part.casefold()) for part in re.split(r"(\d+)", name) if part]
+    return [
+        (0, int(part), "") if part.isdigit() else (1, 0, part.casefold())
+        for part in re.split(r"(\d+)", name)
+        if part
+    ]
 
 
 def single_frames(layers: Iterable[Layer]) -> list[Image]:
-    """Return the grey 2-D image layers among `layers` that share the commonest shape, in natural order of their names."""
+    """Return the grey 2-D image layers of the commonest shape among `layers`, in natural order of their names."""
     from napari.layers import Image
 
     found = [layer for layer in layers if isinstance(layer, Image) and layer.ndim == 2 and not layer.rgb]
@@ -29,7 +33,9 @@ def single_frames(layers: Iterable[Layer]) -> list[Image]:
         return []
     shapes = [layer.data.shape for layer in found]
     shape = max(set(shapes), key=shapes.count)
-    return sorted((layer for layer in found if layer.data.shape == shape), key=lambda layer: natural_key(layer.name))
+    return sorted(
+        (layer for layer in found if layer.data.shape == shape), key=lambda layer: natural_key(layer.name)
+    )
 
 
 def stack_layers(viewer: napari.viewer.Viewer) -> Image:
@@ -56,7 +62,7 @@ def stack_layers(viewer: napari.viewer.Viewer) -> Image:
     frames = chosen if len(chosen) > 1 else single_frames(viewer.layers)
     if len(frames) < 2:
         raise CellSimError(
-            "There are fewer than two single pictures of one size to stack; drop the TIFF files of your time-lapse on napari first."
+            "There are fewer than two single pictures of one size to stack; drop the TIFFs of your movie on napari."
         )
     first = frames[0]
     dtype = np.result_type(*(layer.data.dtype for layer in frames))

@@ -22,7 +22,10 @@ def movies(viewer: Any) -> list[Image]:
     return [
         layer
         for layer in reversed(viewer.layers)
-        if isinstance(layer, Image) and not layer.rgb and layer.ndim > 2 and METADATA_KEY not in layer.metadata
+        if isinstance(layer, Image)
+        and not layer.rgb
+        and layer.ndim > 2
+        and METADATA_KEY not in layer.metadata
     ]
 
 
@@ -60,17 +63,20 @@ def find_movie(viewer: Any, wanted: Any) -> Image:
 
     if isinstance(wanted, str):
         wanted = find_layer(viewer, wanted)
+    wanted = getattr(wanted, "__wrapped__", wanted)
     if wanted is None:
         raise CellSimError(
-            "There is no movie yet; drop a TIFF time-lapse on napari, or take File > Open Sample > CellSim > Phantom movie."
+            "There is no movie yet; drop a TIFF time-lapse on napari, or take File > Open Sample > CellSim."
         )
     if not isinstance(wanted, Image):
         kind = type(wanted).__name__
-        raise CellSimError(f"Layer {wanted.name!r} is a {kind} layer, not a movie; choose an Image layer with a time axis.")
+        raise CellSimError(
+            f"Layer {wanted.name!r} is a {kind} layer, not a movie; choose an Image layer with a time axis."
+        )
     if wanted.rgb:
         raise CellSimError(
-            f"Layer {wanted.name!r} is a colour (RGB) picture, but a forecast needs one grey value per pixel; convert it "
-            "to greyscale or split its channels first."
+            f"Layer {wanted.name!r} is a colour (RGB) picture, but a forecast needs one grey value per pixel; convert "
+            "it to greyscale or split its channels first."
         )
     if wanted.ndim < 3:
         raise CellSimError(
@@ -95,7 +101,9 @@ def visible_region(layer: Layer) -> Region | None:
     if (y0, y1, x0, x1) == (0, height, 0, width):
         return None
     if y1 - y0 < 1 or x1 - x0 < 1:
-        raise CellSimError(f"Nothing of layer {layer.name!r} is in view; move the view onto it or forecast the whole image.")
+        raise CellSimError(
+            f"Nothing of layer {layer.name!r} is in view; move the view onto it or forecast the whole image."
+        )
     return y0, y1, x0, x1
 
 
@@ -108,7 +116,9 @@ def drawn_regions(drawing: Shapes, layer: Layer) -> list[Region]:
         If nothing is drawn, or a shape lies outside the image.
     """
     if not len(drawing.data):
-        raise CellSimError(f"The Shapes layer {drawing.name!r} is empty; draw rectangles in it, or forecast the whole image.")
+        raise CellSimError(
+            f"The Shapes layer {drawing.name!r} is empty; draw rectangles in it, or forecast the whole image."
+        )
     height, width = shape_of(layer)[-2:]
     regions = []
     for number, vertices in enumerate(drawing.data):
@@ -117,12 +127,15 @@ def drawn_regions(drawing: Shapes, layer: Layer) -> list[Region]:
             world = np.zeros(layer.ndim)
             world[-2:] = np.asarray(drawing.data_to_world(vertex))[-2:]
             corners.append(np.asarray(layer.world_to_data(world))[-2:])
-        low, high = np.min(corners, axis=0) + 0.5, np.max(corners, axis=0) + 0.5  # pixel 0 reaches from -0.5 to 0.5
+        low, high = (
+            np.min(corners, axis=0) + 0.5,
+            np.max(corners, axis=0) + 0.5,
+        )  # pixel 0 reaches from -0.5 to 0.5
         y0, x0 = max(0, round(low[0])), max(0, round(low[1]))
         y1, x1 = min(height, round(high[0])), min(width, round(high[1]))
         if y1 <= y0 or x1 <= x0:
             raise CellSimError(
-                f"Rectangle {number + 1} of layer {drawing.name!r} lies outside the image {layer.name!r}; move or delete it."
+                f"Rectangle {number + 1} of layer {drawing.name!r} lies outside the image {layer.name!r}; move it."
             )
         regions.append((y0, y1, x0, x1))
     return regions

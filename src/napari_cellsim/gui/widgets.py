@@ -6,7 +6,7 @@ from pathlib import Path
 
 from magicgui.widgets import FloatSpinBox
 from magicgui.widgets.bases import Widget
-from qtpy.QtCore import QMimeData, Qt, Signal
+from qtpy.QtCore import QMimeData, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -26,7 +26,7 @@ from superqt import QCollapsible
 def form(*rows: Widget) -> QWidget:
     """Lay magicgui widgets out as labelled rows that stay usable at a width of 300 px.
 
-    Every widget needs `label` and `tooltip`; its accessible name becomes the label. Hidden widgets take their row along.
+    Every widget needs `label` and `tooltip`; its accessible name becomes the label.
     """
     page = QWidget()
     layout = QFormLayout(page)
@@ -44,6 +44,7 @@ def form(*rows: Widget) -> QWidget:
             native.setMinimumWidth(60)
             native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         if isinstance(native, QCheckBox):  # says itself what it is
+            native.setAccessibleName(native.text())
             layout.addRow(native)
             continue
         label = QLabel(row.label)
@@ -110,14 +111,22 @@ def say(label: QLabel, text: str) -> None:
     label.setVisible(bool(text))
 
 
+class _VerticalScroll(QScrollArea):
+    """Scrolls up and down only, and is never narrower than what it holds."""
+
+    def minimumSizeHint(self) -> QSize:
+        """Width of the content plus the scroll bar, and a small height."""
+        content = self.widget().minimumSizeHint().width()
+        return QSize(content + self.verticalScrollBar().sizeHint().width() + 2, 120)
+
+
 def scrolling(content: QWidget) -> QScrollArea:
     """Return a vertical scroll area around `content`."""
-    area = QScrollArea()
+    area = _VerticalScroll()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(content)
-    area.setMinimumHeight(120)
     return area
 
 
