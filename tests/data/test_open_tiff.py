@@ -23,7 +23,8 @@ def pictures(shape=(6, 20, 30), dtype=np.uint16):
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
 @pytest.mark.parametrize(
-    "options", [{}, {"metadata": None}, {"metadata": {"axes": "TYX"}}, {"compression": "zlib"}]
+    "options",
+    [{}, {"metadata": None}, {"metadata": {"axes": "TYX"}}, {"compression": "zlib"}, {"compression": "lzw"}],
 )
 def test_plain_multi_page(tmp_path, dtype, options):
     data = pictures(dtype=dtype)

@@ -48,11 +48,6 @@ def opened_tiff(path: Path, **flags: Any) -> Iterator[tifffile.TiffFile]:
     except CellSimError:
         raise
     except Exception as error:  # a damaged file makes tifffile and its decoders raise almost anything
-        if "imagecodecs" in str(error):
-            raise CellSimError(
-                f"The file {path.name} is compressed in a way that needs one more package: run "
-                "'pip install imagecodecs', or save the file again without compression."
-            ) from error
         raise CellSimError(
             f"The file {path.name} cannot be read as TIFF ({error}): save it again as TIFF."
         ) from error
