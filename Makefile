@@ -40,7 +40,7 @@ test: system setup
 
 lint: setup $(VENV)/.lint.stamp
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --exclude '*.md' .
 	MYPYPATH=src $(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
 	$(BIN)/npe2 validate --imports src/napari_cellsim/napari.yaml

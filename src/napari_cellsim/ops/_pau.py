@@ -29,7 +29,7 @@ def pau(x: Tensor, numerator: Tensor, denominator: Tensor, form: Form = "B") -> 
     """Evaluate the rational activation P(x) / Q(x) elementwise.
 
     P(x) = a₀ + a₁x + … + a₅x⁵. Form ``"A"``: Q(x) = 1 + Σ|bₖxᵏ| (what the authors' CUDA operator computes);
-    form ``"B"``: Q(x) = 1 + |b₁x + b₂x² + b₃x³ + b₄x⁴| (what the papers print).
+    form ``"B"``: ``Q(x) = 1 + |b₁x + b₂x² + b₃x³ + b₄x⁴|`` (what the papers print).
 
     Parameters
     ----------
