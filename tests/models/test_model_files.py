@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from napari_cellsim import nets
 from napari_cellsim.base import CellSimError
 from napari_cellsim.models import FORMAT_VERSION, Model, ModelCard, load_model
 
@@ -115,6 +116,56 @@ def test_hash_sees_weights_and_configuration():
     assert one.hash != before
     torch.manual_seed(0)
     assert Model.create("a", "pwcnet", context_dilations=(1, 2, 4, 4)).hash != before
+
+
+def test_setting_of_a_later_version_changes_no_hash(model, saved):
+    class Later(type(model.network.config)):
+        new_setting: int = 0
+
+    network = Model.create("a", "unet").network
+    network.load_state_dict(model.network.state_dict())
+    network.config = Later(**network.config.model_dump())
+    assert Model("a", "unet", {"unet": network}).hash == model.hash
+    network.config = Later(**network.config.model_dump() | {"new_setting": 1})
+    assert Model("a", "unet", {"unet": network}).hash != model.hash
+
+    def forget(tensors, metadata):
+        """Make the file as a version before the setting `in_channels`, whose default is 1, would have."""
+        content = json.loads(metadata[CONTENT_KEY])
+        del content["networks"]["unet"]["config"]["in_channels"]
+        metadata[CONTENT_KEY] = json.dumps(content)
+
+    rewrite(saved, forget)
+    assert load_model(saved).hash == model.hash
+
+
+def test_file_without_a_younger_setting_keeps_its_old_meaning(tmp_path):
+    path = tmp_path / "a.safetensors"
+    digest = Model.create("a", "pwcnet", "lite", normalised=False).save(path)
+
+    def forget(tensors, metadata):
+        content = json.loads(metadata[CONTENT_KEY])
+        del content["networks"]["pwcnet"]["config"]["normalised"]
+        metadata[CONTENT_KEY] = json.dumps(content)
+
+    rewrite(path, forget)
+    loaded = load_model(path)
+    assert not loaded.network.config.normalised
+    assert loaded.hash == digest
+
+
+@pytest.mark.parametrize("kind", ["sdcnet", "pwcnet", "unet"])
+def test_thesis_preset_is_the_default_configuration(kind):
+    """Reading files relies on it."""
+    config = nets.create(kind, "thesis").config
+    assert config == type(config)()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_file_can_be_read_by_whom_the_system_allows(saved):
+    plain = saved.with_name("plain")
+    plain.touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
 
 
 def test_save_replaces_a_file_and_leaves_nothing_beside_it(model, saved):

@@ -101,9 +101,10 @@ class Model:
     def hash(self) -> str:
         """SHA-256 of kind, configurations and weights (as float32), hexadecimal; the same after save and load.
 
+        Settings at their defaults do not count, so a setting that a later version adds changes no hash.
         Computed anew on each call, since weights change in training.
         """
-        return _hash(self._tensors(half=False), self.kind, self._records())
+        return self._hash(self._tensors(half=False))
 
     def to(self, device: str | torch.device) -> Self:
         """Move all networks to a device and return the model itself."""
@@ -131,8 +132,7 @@ class Model:
         CellSimError
             If the path has another suffix, a weight is too large for float16, or writing fails.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         from napari_cellsim.data import atomic_path
 
@@ -140,7 +140,7 @@ class Model:
         if path.suffix != SUFFIX:
             raise CellSimError(f"A model is saved as *{SUFFIX}, not as {path.name}; change the file's name.")
         tensors = self._tensors(half)
-        digest = _hash(tensors, self.kind, self._records())
+        digest = self._hash(tensors)
         content = Content(
             name=self.name,
             kind=self.kind,
@@ -154,18 +154,32 @@ class Model:
         text = content.model_dump_json(exclude={"card": {"format_version"}})
         try:
             with atomic_path(path) as temporary:
-                save_file(tensors, temporary, metadata={VERSION_KEY: str(FORMAT_VERSION), CONTENT_KEY: text})
-        except (OSError, SafetensorError) as error:
-            raise CellSimError(f"Model {self.name!r} cannot be written to {path}: {error}.") from error
+                # `save_file` would make a file that only its owner can read.
+                temporary.write_bytes(save(tensors, {VERSION_KEY: str(FORMAT_VERSION), CONTENT_KEY: text}))
+        except OSError as error:
+            reason = error.strerror or error
+            raise CellSimError(f"Model {self.name!r} cannot be written to {path}: {reason}.") from error
         return digest
 
-    def _records(self) -> dict[str, NetworkRecord]:
+    def _records(self, *, exclude_defaults: bool = False) -> dict[str, NetworkRecord]:
         records = {}
         for role, network in self.networks.items():
             name = _network_name(network)
             config: Any = network.config
-            records[role] = NetworkRecord(network=name, config=config.model_dump(mode="json"))
+            values = config.model_dump(mode="json", exclude_defaults=exclude_defaults)
+            records[role] = NetworkRecord(network=name, config=values)
         return records
+
+    def _hash(self, tensors: dict[str, Tensor]) -> str:
+        records = {role: r.model_dump() for role, r in self._records(exclude_defaults=True).items()}
+        digest = hashlib.sha256(json.dumps([self.kind, records], sort_keys=True).encode())
+        for key in sorted(tensors):
+            tensor = tensors[key].float() if tensors[key].is_floating_point() else tensors[key]
+            array = tensor.contiguous().numpy()
+            array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            digest.update(f"{key}{array.dtype.str}{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     def _tensors(self, half: bool) -> dict[str, Tensor]:
         """Return all weights on the CPU, floating ones as float32 or float16, by ``role.key``."""
@@ -209,7 +223,6 @@ def read_model(path: Path) -> Model:
     from safetensors.torch import load_file
 
     header = read_header(path)
-    content = header.content
     model = _build(path, header)
     try:
         tensors = load_file(path)
@@ -218,16 +231,16 @@ def read_model(path: Path) -> Model:
             f"The weights in model file {path} cannot be read: {error}; get it again."
         ) from error
     tensors = {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}
-    if _hash(tensors, content.kind, content.networks) != content.hash:
-        raise CellSimError(
-            f"Model file {path} was altered or damaged: its weights do not fit its hash; get it again."
-        )
     for role, network in model.networks.items():
         prefix = f"{role}."
         network.load_state_dict(
             {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
         )
         network.eval()
+    if model.hash != header.content.hash:
+        raise CellSimError(
+            f"Model file {path} was altered or damaged: its weights do not fit its hash; get it again."
+        )
     return model
 
 
@@ -237,8 +250,9 @@ def _build(path: Path, header: Header) -> Model:
 
     content = header.content
     try:
+        # "thesis" is each configuration's default, which is what a setting younger than the file must be.
         networks = {
-            role: nets.create(record.network, "lite", **record.config)
+            role: nets.create(record.network, "thesis", **record.config)
             for role, record in content.networks.items()
         }
         model = Model(content.name, content.kind, networks, content.card, source=path)
@@ -291,15 +305,3 @@ def _network_name(network: nn.Module) -> str:
         if isinstance(network, network_class):
             return name
     raise CellSimError(f"A {type(network).__name__} cannot be saved; a model holds {', '.join(known)}.")
-
-
-def _hash(tensors: dict[str, Tensor], kind: str, records: dict[str, NetworkRecord]) -> str:
-    configs = {role: record.model_dump() for role, record in records.items()}
-    digest = hashlib.sha256(json.dumps([kind, configs], sort_keys=True).encode())
-    for key in sorted(tensors):
-        tensor = tensors[key].float() if tensors[key].is_floating_point() else tensors[key]
-        array = tensor.contiguous().numpy()
-        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        digest.update(f"{key}{array.dtype.str}{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
