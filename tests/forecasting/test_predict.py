@@ -275,3 +275,13 @@ def test_the_estimate_grows_with_steps_and_area() -> None:
     assert estimate(small, model, steps=9, flow=flow, segmentation=masks).seconds > 3 * one.seconds
     assert estimate(large, model, steps=1, flow=flow, segmentation=masks).seconds > 1.5 * one.seconds
     assert estimate(large, model, steps=1, flow=flow, segmentation=masks).memory_bytes > one.memory_bytes
+
+
+def test_a_partner_other_than_the_trainings_is_said(tmp_path) -> None:
+    Model.create("far-flow", "pwcnet", "lite").save(tmp_path / "far-flow.safetensors")
+    model = make_model()
+    model.card.partners["flow"] = {"name": "far-flow", "hash": "0" * 64}
+    model.save(tmp_path / "model.safetensors")
+    with pytest.warns(UserWarning, match="far-flow"):
+        forecast = predict(make_movie(), tmp_path / "model.safetensors", steps=1, segmentation="none")
+    assert any("far-flow" in w and "hash" in w for w in forecast.provenance["warnings"])

@@ -336,7 +336,7 @@ def _assemble(
             "intensity": {"offset": request.scale.offset, "gain": request.scale.gain},
         },
         "input": {"source": movie.source, "frames": request.history, "hash": hash_array(frames)},
-        "warnings": request.warnings,
+        "warnings": [*request.warnings, *model.warnings],
         "device": device,
         "versions": versions(),
         "time": now(),
