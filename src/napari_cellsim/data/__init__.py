@@ -34,7 +34,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "TrapGeometry":  # on first use: it brings scipy
+    if name == "TrapGeometry":  # on first use: few callers need it
         from .trap_geometry import TrapGeometry
 
         return TrapGeometry

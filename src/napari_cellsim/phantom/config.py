@@ -145,9 +145,6 @@ class ChipConfig(_Section):
     wall_roughness: float = quantity(
         0.05, "µm", "fitted", "standard deviation of the side wall's position", ge=0, lt=1
     )
-    missing_pillar: float = quantity(
-        0.0, "1", "thesis", "probability that a pillar is broken off", ge=0, le=1
-    )
     debris: float = quantity(0.7, "1", "fitted", "mean number of particles stuck in a tile", ge=0, le=50)
     interval: float = quantity(10.0, "min", "thesis", "time between frames", gt=0, le=240)
 
