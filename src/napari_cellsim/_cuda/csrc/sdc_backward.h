@@ -50,10 +50,11 @@ template <class T, int K> struct BackwardRow {
           if (i + r >= taps) break;
           const T weight = run.weight_v[i + r][p];
           CELLSIM_UNROLL for (int v = 0; v < nv; ++v) {
-            const Vec4<T> image4 = load4(pixel + (i + r) * pitch + vector_start(v, taps));
+            const Vec4<T> image4 = load4(pixel + vector_start(v, taps));
             columns[v] += weight * image4;
             row[r] += image4 * load4(&run.weight_h[p][4 * v]);
           }
+          pixel += pitch;
         }
         const Vec4<T> total = g * sums4<T>(row[0], row[1], row[2], row[3]);
         store4(&by_row[p][i], first ? total : total + load4(&by_row[p][i]));
@@ -84,8 +85,8 @@ template <class T, int K> struct BackwardRow {
         rows[i][p] += run.fraction_y[p] * dy;
         columns[i][p] += run.fraction_x[p] * dx;
       }
-      if (a.grad_kernel_v) std::copy_n(rows[i], count, a.grad_kernel_v + o);
-      if (a.grad_kernel_h) std::copy_n(columns[i], count, a.grad_kernel_h + o);
+      if (a.grad_kernel_v) stream(rows[i], count, a.grad_kernel_v + o);
+      if (a.grad_kernel_h) stream(columns[i], count, a.grad_kernel_h + o);
     }
     if (a.grad_flow)
       for (int p = 0; p < count; ++p) {
@@ -107,7 +108,7 @@ template <class T, int K> struct BackwardRow {
   CELLSIM_INLINE void scatter_pixel(Scatter<T>& scatter, const SdcShape& s, int c, int p, int taps) {
     const int nv = vectors(taps);
     scatter.touch(run.top[p], taps);
-    if (!run.inside(p, s, taps)) {
+    if (!run.inside[p]) {
       scatter_border(scatter, s, c, p, taps);
       return;
     }

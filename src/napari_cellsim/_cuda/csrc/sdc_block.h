@@ -13,7 +13,7 @@
 
 namespace cellsim {
 
-constexpr int kRun = 32;  // pixels of a row handled together
+constexpr int kRun = 64;  // pixels of a row handled together
 
 constexpr int vectors(int taps) { return (taps + 3) / 4; }
 CELLSIM_INLINE int vector_start(int v, int taps) { return std::min(4 * v, taps - 4); }
@@ -48,7 +48,8 @@ template <class T, int K> struct Run {
   T fraction_y[kRun], fraction_x[kRun];
   T slope_y[kRun], slope_x[kRun];  // 0 where the border rule took the flow's gradient away
   int top[kRun], left[kRun];
-  int lost[kRun];  // 1 for a NaN displacement
+  int lost[kRun];    // 1 for a NaN displacement
+  int inside[kRun];  // 1 where all taps lie in the image
   bool any_lost;
 
   CELLSIM_INLINE void load(const T* CELLSIM_RESTRICT flow, const T* CELLSIM_RESTRICT kv, const T* CELLSIM_RESTRICT kh,
@@ -71,6 +72,7 @@ template <class T, int K> struct Run {
     for (int p = 0; p < count; ++p) {
       top[p] -= reach;
       left[p] -= reach;
+      inside[p] = (top[p] >= 0) & (left[p] >= 0) & (top[p] <= h - taps) & (left[p] <= w - taps);
     }
     alignas(64) T columns[kMaxTaps][kRun];
     T carried_v[kRun] = {}, carried_h[kRun] = {};
@@ -102,13 +104,9 @@ template <class T, int K> struct Run {
     }
   }
 
-  CELLSIM_INLINE bool inside(int p, const SdcShape& s, int taps) const {
-    return top[p] >= 0 && left[p] >= 0 && top[p] + taps <= s.h && left[p] + taps <= s.w;
-  }
-
   // The taps x taps pixels that pixel p sees: in the image itself, or copied to `buffer` where they cross its border.
   CELLSIM_INLINE const T* patch(int p, const T* image, const SdcShape& s, int taps, T* buffer, int64_t& pitch) const {
-    if (inside(p, s, taps)) {
+    if (inside[p]) {
       pitch = s.w;
       return image + int64_t(top[p]) * s.w + left[p];
     }
@@ -117,7 +115,7 @@ template <class T, int K> struct Run {
     return buffer;
   }
 
-  void copy_patch(int p, const T* image, const SdcShape& s, int taps, T* buffer) const {
+  CELLSIM_NOINLINE void copy_patch(int p, const T* image, const SdcShape& s, int taps, T* buffer) const {
     const bool zeros = s.border == CELLSIM_ZEROS;
     const int h = int(s.h), w = int(s.w);
     for (int a = 0; a < taps; ++a, buffer += taps) {

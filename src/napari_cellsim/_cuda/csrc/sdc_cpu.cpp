@@ -28,6 +28,7 @@ void backward_rows(const SdcImage<T>& a, const SdcShape& s, int64_t begin, int64
   } else {
     BackwardRow<T, K> row;
     for (int64_t y = begin; y < end; ++y) row(a, s, int(y), scatter);
+    streams_done();
   }
 }
 

@@ -29,10 +29,12 @@ template <class T, int K> void forward_row(const SdcImage<T>& a, const SdcShape&
           int64_t pitch;
           const T* pixel = run.patch(me, a.image + c * plane, s, taps, buffer, pitch);
           Vec4<T> sum[vectors(Run<T, K>::kMaxTaps)] = {};
-          CELLSIM_UNROLL for (int i = 0; i < taps; ++i) {
+          CELLSIM_UNROLL for (int v = 0; v < nv; ++v)
+            sum[v] = run.weight_v[0][me] * load4(pixel + vector_start(v, taps));
+          CELLSIM_UNROLL for (int i = 1; i < taps; ++i) {
+            pixel += pitch;
             const T weight = run.weight_v[i][me];
-            CELLSIM_UNROLL for (int v = 0; v < nv; ++v)
-              sum[v] += weight * load4(pixel + i * pitch + vector_start(v, taps));
+            CELLSIM_UNROLL for (int v = 0; v < nv; ++v) sum[v] += weight * load4(pixel + vector_start(v, taps));
           }
           Vec4<T> all = sum[0] * load4(&run.weight_h[me][0]);
           CELLSIM_UNROLL for (int v = 1; v < nv; ++v) all += sum[v] * load4(&run.weight_h[me][4 * v]);

@@ -1,13 +1,21 @@
 // Four numbers at once, on any processor: GCC and Clang turn these types into SSE2, NEON, ... instructions; other
 // compilers get plain loops with the same results.
 #pragma once
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
+#if defined(__SSE2__) || defined(_M_X64)
+#define CELLSIM_STREAMS 1
+#include <emmintrin.h>
+#endif
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define CELLSIM_INLINE __forceinline
+#define CELLSIM_NOINLINE __declspec(noinline)
 #define CELLSIM_RESTRICT __restrict
 #else
 #define CELLSIM_INLINE inline __attribute__((always_inline))
+#define CELLSIM_NOINLINE __attribute__((noinline))
 #define CELLSIM_RESTRICT __restrict__
 #endif
 
@@ -84,6 +92,26 @@ template <class T> CELLSIM_INLINE void transpose4(Vec4<T>& a, Vec4<T>& b, Vec4<T
   b = pick<T, 2, 3, 6, 7>(ab0, cd0);
   c = pick<T, 0, 1, 4, 5>(ab1, cd1);
   d = pick<T, 2, 3, 6, 7>(ab1, cd1);
+}
+
+// Copy to memory that is not read again soon. Where whole cache lines are written, they need not be fetched first and
+// drive nothing else out of the cache: with 14 planes of gradients this halves the time of large batches. `from` is
+// aligned; call streams_done() before other threads may look.
+template <class T> CELLSIM_INLINE void stream(const T* from, int count, T* to) {
+#if defined(CELLSIM_STREAMS)
+  constexpr int kStep = 16 / sizeof(T);
+  if (reinterpret_cast<uintptr_t>(to) % 64 == 0 && count * sizeof(T) % 64 == 0) {
+    for (int i = 0; i < count; i += kStep)
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), _mm_load_si128(reinterpret_cast<const __m128i*>(from + i)));
+    return;
+  }
+#endif
+  std::copy_n(from, count, to);
+}
+CELLSIM_INLINE void streams_done() {
+#if defined(CELLSIM_STREAMS)
+  _mm_sfence();
+#endif
 }
 
 }  // namespace cellsim
