@@ -8,7 +8,7 @@ from typing import Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from ..base import CellSimError, Event
 from ..forecasting import FrameReady
@@ -16,6 +16,7 @@ from . import model_list, opening, results, viewer_state
 from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_view import ForecastView
 from .forecast_work import ErrorCurve, ForecastOutcome, MovieFacts, forecast_work
+from .graphics import forget_vertex_arrays
 from .jobs import Job, JobFactory, start_job
 from .links import Links
 from .live import LiveMovie
@@ -51,6 +52,8 @@ class ForecastDock(QWidget):
         self._facts_question = Question("Looking at the movie")
         self._preview_question = Question("Estimating the forecast")
         self._preview_timer = QTimer(self, singleShot=True, interval=_PREVIEW_DELAY_MS)
+        # napari would fill a dock that does not expand with empty space
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._view)
@@ -116,7 +119,7 @@ class ForecastDock(QWidget):
             steps : int, number of frames to forecast.
             at : int, index of the last frame it may see.
             model : str or Path, name or file of the model.
-            flow : "model" or "classical".
+            flow : "model", "classical", or the name or file of a PWC-Net model.
             segmentation : "model", "none", a Labels layer or its name.
             channel, plane : int.
             regions : list of (y0, y1, x0, x1) in px, a Shapes layer or its name.
@@ -183,6 +186,15 @@ class ForecastDock(QWidget):
         self._form.layer.value = layer
         return layer
 
+    def estimate(self) -> None:
+        """Estimate time and memory in the background and show them; moving the mouse into the dock does the same."""
+        self._somebody_is_here = True
+        self._preview_timer.start()
+
+    def scroll_to_results(self) -> None:
+        """Show the lower end of the dock: legend, error curve, kernels."""
+        self._view.scroll_to_end()
+
     def reset_choices(self, _event: Any = None) -> None:
         """Offer the layers and models that exist now; napari calls this when its layer list changes."""
         self._form.reset_choices()
@@ -223,6 +235,7 @@ class ForecastDock(QWidget):
         self._live.remove()
         chosen = results.select(outcome.layers, self._form.wanted_overlays, self._live.display)
         results.add_layers(self._viewer, chosen, outcome.forecast)
+        self._view.legend.explain(results.legend_of(chosen))
         self._view.save_button.setEnabled(True)
         self._view.show_curve(outcome.curve, self._viewer.theme)
         self._view.show_kernels(outcome.kernels)
@@ -230,7 +243,11 @@ class ForecastDock(QWidget):
     def _show_opened(self, opened: opening.Opened) -> None:
         for path in opened.models:
             self._form.model.value = model_list.key_of(model_list.open_file(path))
-        added = results.add_layers(self._viewer, opened.layers, opened.forecast)
+        layers = opened.layers
+        if opened.forecast is not None:
+            layers = results.select(layers, results.OVERLAYS, {})
+            self._view.legend.explain(results.legend_of(layers))
+        added = results.add_layers(self._viewer, layers, opened.forecast)
         if opened.forecast is not None:
             self._outcome = ForecastOutcome(opened.forecast, [opened.forecast], opened.layers, None, "")
             self._view.save_button.setEnabled(True)
@@ -266,6 +283,7 @@ class ForecastDock(QWidget):
         self._links = Links(self)
         self._links.add(self._viewer.dims.events.point, self._time_moved)
         self._links.add(self._viewer.events.theme, self._theme_changed)
+        self._links.add(self._viewer.layers.events.removed, forget_vertex_arrays)
         self._links.add(model_list.changes.changed, self.reset_choices)
 
     def _layer_changed(self, *_: Any) -> None:
@@ -305,8 +323,7 @@ class ForecastDock(QWidget):
     def enterEvent(self, event) -> None:
         """Somebody is about to work here: from now on torch may be loaded (in a worker) to estimate the cost."""
         if not self._somebody_is_here:
-            self._somebody_is_here = True
-            self._changed()
+            self.estimate()
         super().enterEvent(event)
 
     def _changed(self, *_: Any) -> None:

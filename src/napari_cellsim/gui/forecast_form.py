@@ -152,7 +152,11 @@ class ForecastForm:
         )
         self.flow = ComboBox(
             label="Optical flow",
-            choices=[("the model (PWC-Net)", "model"), ("classical (Lucas-Kanade)", "classical")],
+            choices=lambda _: [
+                ("the model's own (PWC-Net)", "model"),
+                ("classical (Lucas-Kanade)", "classical"),
+                *((entry.name, str(model_list.key_of(entry))) for entry in model_list.available("pwcnet")),
+            ],
             value=flow,
             tooltip="How the motion between the past frames is measured.",
         )
@@ -171,7 +175,7 @@ class ForecastForm:
 
     def reset_choices(self) -> None:
         """Offer the layers and models that exist now; the newest movie is taken where none was chosen."""
-        for box in (self.layer, self.region, self.segmentation, self.model):
+        for box in (self.layer, self.region, self.segmentation, self.flow, self.model):
             box.reset_choices()
         if self.layer.value is None and len(self.layer.choices) > 1:
             self.layer.value = next(choice for choice in self.layer.choices if choice is not None)

@@ -81,7 +81,7 @@ class ForecastRequest:
     steps, at, channel, plane : int
         As for `forecasting.forecast_job`.
     flow : str
-        "model" or "classical".
+        "model", "classical", or the name or file of a PWC-Net model.
     segmentation : str or array
         "model", "none", or the data of a Labels layer.
     regions : list of (y0, y1, x0, x1) or None

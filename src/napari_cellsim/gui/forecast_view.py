@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from .forecast_form import ForecastForm
 from .forecast_work import ErrorCurve, MovieFacts, Preview
 from .job_bar import JobBar, format_seconds
+from .legend import MotionLegend
 from .widgets import DropZone, button, line, say, scrolling, section
 
 
@@ -26,6 +27,7 @@ class ForecastView(QWidget):
         self.form = ForecastForm(viewer)
         self.bar = JobBar("forecast")
         self.plot: Any = None
+        self.legend = MotionLegend()
         self.facts_line = line("What the movie is")
         self.warning_line = line("How the movie differs from the model's training")
         self.estimate_line = line("Expected time and memory")
@@ -63,7 +65,7 @@ class ForecastView(QWidget):
         for part in (
             section("Movie", form.movie_box, self.facts_line, opening, self.stack_button, self.drop_zone),
             section("Forecast", form.forecast_box, self.warning_line),
-            section("Show beside the frames", form.overlay_box),
+            section("Show beside the frames", form.overlay_box, self.legend),
             form.advanced_box,
             self.estimate_line,
             self.kernel_line,
@@ -75,9 +77,15 @@ class ForecastView(QWidget):
         buttons.addWidget(self.save_button, 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(2, 2, 2, 2)
-        outer.addWidget(scrolling(content), 1)
+        self._scroll = scrolling(content)
+        outer.addWidget(self._scroll, 1)
         outer.addLayout(buttons)
         outer.addWidget(self.bar)
+
+    def scroll_to_end(self) -> None:
+        """Scroll the controls to their lower end."""
+        bar = self._scroll.verticalScrollBar()
+        bar.setValue(bar.maximum())
 
     def show_facts(self, facts: MovieFacts | None, problem: str = "") -> None:
         """Say what the movie is, or what is wrong with it."""

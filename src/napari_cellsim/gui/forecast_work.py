@@ -162,13 +162,16 @@ def forecast_work(request: ForecastRequest, token: JobToken) -> Generator[Event,
         segmentation = _labels_for(segmentation, movie, request)
     yield Progress(0, 0, "Loading the model")
     model = loaded_model(*_model_key(request.model))
+    flow = request.flow
+    if flow not in ("model", "classical"):
+        flow = loaded_model(*_model_key(flow))
     with _one_at_a_time(token), _threads(request.threads):
         result = yield from forecast_job(
             movie,
             model,
             steps=request.steps,
             at=request.at,
-            flow=request.flow,
+            flow=flow,
             segmentation=segmentation,
             channel=request.channel,
             plane=request.plane,
@@ -270,7 +273,7 @@ def loaded_model(model: str | Path, changed: float) -> Any:
 
 def _model_key(model: str | Path) -> tuple[str | Path, float]:
     path = Path(model)
-    return model, path.stat().st_mtime if isinstance(model, Path) and path.is_file() else 0.0
+    return model, path.stat().st_mtime if path.is_file() else 0.0
 
 
 def _labels_for(data: Any, movie: Any, request: ForecastRequest) -> np.ndarray:

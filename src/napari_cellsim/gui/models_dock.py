@@ -44,6 +44,7 @@ class ModelsDock(QWidget):
 
     def __init__(self, napari_viewer) -> None:
         super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._tree = QTreeWidget()
         self._tree.setHeaderLabels(["Model", "For", "Pixel", "From"])
         self._tree.setRootIsDecorated(False)

@@ -13,6 +13,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 _FORECAST_KEY = "napari_cellsim_forecast"  # the Forecast itself, alive as long as one of its layers
 # name of a layer's part in `Forecast.to_layers` -> the dock's overlay that it belongs to
 _OVERLAY = {"flow": "flow", "motion": "arrows", "kernel_deviation": "kernels", "segmentation": "segmentation"}
+OVERLAYS = set(_OVERLAY.values())
 
 
 def add_layers(viewer: Any, layers: list[LayerData], forecast: Any = None) -> list[Layer]:
@@ -43,19 +44,29 @@ def select(layers: list[LayerData], overlays: set[str], display: dict[str, Any])
     layers : list of LayerData
         From `Forecast.to_layers`.
     overlays : set of str
-        Of "flow", "arrows", "kernels", "segmentation".
+        Of `OVERLAYS`.
     display : dict
         Display settings of the movie's layer, such as contrast limits.
     """
     chosen = []
     for data, meta, kind in layers:
-        part = meta["metadata"][METADATA_KEY]["what"]
+        block = meta["metadata"][METADATA_KEY]
+        part, movie = block["what"], block["movie"]
+        # napari's layer list cuts long names in the middle, so what a layer shows comes before whose it is
+        meta = {**meta, "name": f"{meta['name'].removeprefix(movie).strip()} {movie}"}
         if part == "frames":
-            meta = {**meta, **display}
+            meta |= display
         elif _OVERLAY.get(part, "") not in overlays:
             continue
         chosen.append((data, meta, kind))
     return chosen
+
+
+def legend_of(layers: list[LayerData]) -> dict[str, Any] | None:
+    """Return what explains the motion overlays among the layers, for `MotionLegend.explain`."""
+    legends = [meta["metadata"][METADATA_KEY].get("legend", {}) for _, meta, _ in layers]
+    merged = {key: value for legend in legends for key, value in legend.items()}
+    return merged or None
 
 
 def forecast_of(layer: LayerData) -> Any:

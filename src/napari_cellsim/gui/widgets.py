@@ -40,6 +40,7 @@ def form(*rows: Widget) -> QWidget:
         if isinstance(native, QComboBox):
             native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             native.setMinimumContentsLength(6)
+            native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         if isinstance(native, QAbstractSpinBox):
             native.setMinimumWidth(60)
             native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -63,7 +64,7 @@ def show_row(row: Widget, visible: bool) -> None:
 def section(title: str, *contents: QWidget, collapsed: bool | None = None) -> QWidget:
     """Return a titled group of widgets; with `collapsed` a button folds it away."""
     if collapsed is not None:
-        folding = QCollapsible(title)
+        folding = QCollapsible(title, expandedIcon="▼", collapsedIcon="▶")
         folding.setDuration(0)
         button = folding.toggleButton()
         button.setAccessibleName(title)
