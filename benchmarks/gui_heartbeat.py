@@ -1,7 +1,7 @@
 """Does napari stay alive while a forecast runs? Delays of the GUI's event loop, idle and busy.
 
-A timer ticks every 10 ms on the GUI thread; how much later than due each tick comes is what a user feels as stutter. The
-busy phase is a whole forecast, from pressing Run to the finished layers, drawing included. Writes
+A timer ticks every 10 ms on the GUI thread; how much later than due each tick comes is what a user feels as stutter.
+The busy phase is a whole forecast, from pressing Run to the finished layers, drawing included. Writes
 results/gui_heartbeat.json.
 
     scripts/with_display.sh python benchmarks/gui_heartbeat.py [--steps 5] [--repeats 3]

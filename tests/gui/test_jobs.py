@@ -233,3 +233,37 @@ def test_time_left():
     assert seconds_left(Progress(2, 10, seconds_left=3.0), 100.0) == 3.0
     assert seconds_left(Progress(2, 10), 4.0) == pytest.approx(16.0)
     assert seconds_left(Progress(0, 10), 4.0) is None
+
+
+def test_finishing_touches_take_turns_with_the_event_loop(qtbot):
+    from qtpy.QtCore import QTimer
+
+    done, threads, ticks = [], set(), []
+
+    def finish(result):
+        for step in range(3):
+            done.append((result, step))
+            threads.add(threading.current_thread())
+            yield
+
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(len(done)))
+    timer.start(0)
+    handle = start_job(lambda token: "result", "Test", finish=finish)
+    handle.finished.connect(lambda: done.append("finished"))
+    assert handle.wait(10) == "result"
+    timer.stop()
+    assert done == [("result", 0), ("result", 1), ("result", 2), "finished"]
+    assert threads == {threading.main_thread()}
+    assert {1, 2} <= set(ticks), "other events are served between two steps"
+
+
+def test_error_in_a_finishing_touch_is_told(qtbot):
+    def finish(result):
+        yield
+        raise ValueError("cannot be shown")
+
+    handle = start_job(lambda token: None, "Test", finish=finish)
+    with pytest.raises(ValueError, match="cannot be shown"):
+        handle.wait(10)
+    assert handle.status == "failed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_view import ForecastView
 from .forecast_work import ErrorCurve, ForecastOutcome, MovieFacts, forecast_work
 from .graphics import forget_vertex_arrays
-from .jobs import Job, JobFactory, start_job
+from .jobs import Finish, Job, JobFactory, start_job
 from .links import Links
 from .live import LiveMovie
 from .scout import Question, facts_question, preview_question
@@ -47,7 +47,6 @@ class ForecastDock(QWidget):
         self._facts: MovieFacts | None = None
         self._outcome: ForecastOutcome | None = None
         self._live: LiveMovie | None = None
-        self._then: Callable[[Any], None] | None = None
         self._somebody_is_here = False
         self._facts_question = Question("Looking at the movie")
         self._preview_question = Question("Estimating the forecast")
@@ -204,11 +203,10 @@ class ForecastDock(QWidget):
 
     # ---- jobs and what becomes of them ----
 
-    def _start(self, factory: JobFactory, name: str, then: Callable[[Any], None] | None) -> Job:
+    def _start(self, factory: JobFactory, name: str, finish: Finish | None) -> Job:
         if self.job is not None:
             raise CellSimError(_BUSY)
-        self._then = then
-        job = start_job(factory, name, keep=(FrameReady,))
+        job = start_job(factory, name, keep=(FrameReady,), finish=finish)
         self._view.bar.follow(job)
         self._view.run_button.setEnabled(False)
         self._links.running_job = job.token
@@ -218,10 +216,7 @@ class ForecastDock(QWidget):
     def _job_finished(self) -> None:
         job = self.sender()
         self._view.run_button.setEnabled(True)
-        then, self._then = self._then, None
-        if job.status == "succeeded" and then is not None:
-            then(job.result)
-        elif job.status != "succeeded" and self._live is not None:
+        if job.status != "succeeded" and self._live is not None:
             self._live.rename("predicted (incomplete)")
         self._live = None
 
@@ -229,30 +224,36 @@ class ForecastDock(QWidget):
         if self._live is not None and isinstance(event, FrameReady):
             self._live.write(event.step, event.region, event.frame)
 
-    def _show_outcome(self, outcome: ForecastOutcome) -> None:
-        self._outcome = outcome
+    def _show_outcome(self, outcome: ForecastOutcome) -> Iterator[None]:
         assert self._live is not None
-        self._live.remove()
-        chosen = results.select(outcome.layers, self._form.wanted_overlays, self._live.display)
-        results.add_layers(self._viewer, chosen, outcome.forecast)
+        live = self._live
+        chosen = results.select(outcome.layers, outcome.forecast, self._form.wanted_overlays, live.display)
+        if live.become(*chosen[0][:2]):
+            chosen = chosen[1:]
+        for layer in chosen:
+            yield
+            results.add_layers(self._viewer, [layer])
+        yield
+        self._outcome = outcome
         self._view.legend.explain(results.legend_of(chosen))
         self._view.save_button.setEnabled(True)
         self._view.show_curve(outcome.curve, self._viewer.theme)
         self._view.show_kernels(outcome.kernels)
 
-    def _show_opened(self, opened: opening.Opened) -> None:
+    def _show_opened(self, opened: opening.Opened) -> Iterator[None]:
         for path in opened.models:
             self._form.model.value = model_list.key_of(model_list.open_file(path))
-        layers = opened.layers
-        if opened.forecast is not None:
-            layers = results.select(layers, results.OVERLAYS, {})
+        forecast, layers = opened.forecast, opened.layers
+        if forecast is not None:
+            layers = results.select(layers, forecast, results.OVERLAYS, {})
             self._view.legend.explain(results.legend_of(layers))
-        added = results.add_layers(self._viewer, layers, opened.forecast)
-        if opened.forecast is not None:
-            self._outcome = ForecastOutcome(opened.forecast, [opened.forecast], opened.layers, None, "")
+            self._outcome = ForecastOutcome(forecast, [forecast], layers, None, "")
             self._view.save_button.setEnabled(True)
-        elif added and added[0] in self._form.layer.choices:
-            self._form.layer.value = added[0]
+        for layer in layers:
+            yield
+            (added,) = results.add_layers(self._viewer, [layer])
+            if forecast is None and layer is layers[0] and added in self._form.layer.choices:
+                self._form.layer.value = added
 
     # ---- following the viewer and the controls ----
 

@@ -12,7 +12,7 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ POLL_MS = 50
 
 Status = Literal["running", "succeeded", "failed", "cancelled"]
 JobFactory = Callable[[JobToken], "Generator[Event, None, Any] | Any"]
+Finish = Callable[[Any], Iterator[None]]
 
 _log = logging.getLogger(__name__)
 
@@ -206,7 +207,9 @@ class Job(QObject):
     happened = Signal(object)
     finished = Signal()
 
-    def __init__(self, factory: JobFactory, name: str, keep: tuple[type[Event], ...]) -> None:
+    def __init__(
+        self, factory: JobFactory, name: str, keep: tuple[type[Event], ...], finish: Finish | None
+    ) -> None:
         super().__init__()
         self.name = name
         self.token = JobToken()
@@ -215,6 +218,8 @@ class Job(QObject):
         self.error: BaseException | None = None
         self.started = time.monotonic()
         self._task = _Task(name, factory, self.token, EventSlot(keep))
+        self._finish = finish
+        self._steps: Iterator[None] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -265,19 +270,50 @@ class Job(QObject):
         self._timer.start()
 
     def _poll(self) -> None:
+        if self._steps is not None:
+            self._finish_step()
+            return
         outcome = self._task.outcome  # read before the events, so that the last of them are not missed
         for event in self._task.slot.take():
             self.happened.emit(event)
         if outcome is None:
             return
-        self._timer.stop()
-        self.status, self.result, self.error = outcome.status, outcome.result, outcome.error
         self._task.outcome = None
+        self.result, self.error = outcome.result, outcome.error
+        finish, self._finish = self._finish, None
+        if outcome.status == "succeeded" and finish is not None:
+            self._steps = finish(outcome.result)
+            self._timer.setInterval(
+                0
+            )  # a timer, because calls posted from calls would keep everything else waiting
+        else:
+            self._end(outcome.status)
+
+    def _finish_step(self) -> None:
+        assert self._steps is not None
+        if self.token.cancelled:  # the dock may be gone
+            self.error = JobCancelled("The job was cancelled.")
+            self._end("cancelled")
+            return
+        try:
+            next(self._steps)
+        except StopIteration:
+            self._end("succeeded")
+        except Exception as error:
+            self.error = error
+            self._end("failed")
+
+    def _end(self, status: Status) -> None:
+        self._timer.stop()
+        self._steps = None
+        self.status = status
         _running.discard(self)
         self.finished.emit()
 
 
-def start_job(factory: JobFactory, name: str, *, keep: tuple[type[Event], ...] = ()) -> Job:
+def start_job(
+    factory: JobFactory, name: str, *, keep: tuple[type[Event], ...] = (), finish: Finish | None = None
+) -> Job:
     """Start a job in a thread worker.
 
     Parameters
@@ -289,13 +325,16 @@ def start_job(factory: JobFactory, name: str, *, keep: tuple[type[Event], ...] =
         What is being done, for people.
     keep : tuple of type
         Event classes of which none may be lost; of all others only the newest is delivered.
+    finish : callable
+        Called on the GUI thread with the result of a job that succeeded; returns a generator, of which one step is
+        taken per turn of the event loop, so that much to display does not stop the GUI. `Job.finished` comes last.
 
     Returns
     -------
     Job
         Its handle. Connect to its signals before returning to the event loop.
     """
-    job = Job(factory, name, keep)
+    job = Job(factory, name, keep, finish)
     job._start()
     return job
 

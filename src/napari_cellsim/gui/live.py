@@ -77,7 +77,7 @@ class LiveMovie(QObject):
 
     @property
     def layer(self) -> Image | None:
-        """The layer, once the first frame is there and until the user deletes it or `remove` does."""
+        """The layer, once the first frame is there and until the user deletes it."""
         return self._layer if self._layer is not None and self._layer in self._viewer.layers else None
 
     def write(self, step: int, region: int, frame: np.ndarray) -> None:
@@ -97,13 +97,25 @@ class LiveMovie(QObject):
         if (layer := self.layer) is not None:
             layer.name = layer.name.replace("predicted (running)", ending)
 
-    def remove(self) -> None:
-        """Take the layer away; its frames are still in the result."""
+    def become(self, data: np.ndarray, meta: dict[str, Any]) -> bool:
+        """Turn the layer into the finished frames; return False if there is none (any more) to turn.
+
+        Removing it and adding another one would cost most of a second in napari.
+
+        Parameters
+        ----------
+        data : ndarray
+            The frames in the layer's axes.
+        meta : dict
+            ``name``, ``scale``, ``translate`` and ``metadata`` of the finished layer.
+        """
         self._pending = False
-        self._done = 0
-        if (layer := self.layer) is not None:
-            self._viewer.layers.remove(layer)
-        self._layer = None
+        if (layer := self.layer) is None:
+            return False
+        layer.data = data
+        for key in ("name", "scale", "translate", "metadata"):
+            setattr(layer, key, meta[key])
+        return True
 
     def _draw(self) -> None:
         if not self._pending:

@@ -16,33 +16,22 @@ _OVERLAY = {"flow": "flow", "motion": "arrows", "kernel_deviation": "kernels", "
 OVERLAYS = set(_OVERLAY.values())
 
 
-def add_layers(viewer: Any, layers: list[LayerData], forecast: Any = None) -> list[Layer]:
-    """Add layer data tuples on top; napari gives a taken name a number.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where they go.
-    layers : list of LayerData
-        Lowest first.
-    forecast : Forecast or None
-        What they show, so that napari's Save menu can save it whole.
-    """
-    added = []
-    for data, meta, kind in layers:
-        if forecast is not None:
-            meta = {**meta, "metadata": {**meta["metadata"], _FORECAST_KEY: forecast}}
-        added.append(viewer.add_layer(Layer.create(data, meta, kind)))
-    return added
+def add_layers(viewer: Any, layers: list[LayerData]) -> list[Layer]:
+    """Add layer data tuples on top, lowest first; napari gives a taken name a number."""
+    return [viewer.add_layer(Layer.create(*layer)) for layer in layers]
 
 
-def select(layers: list[LayerData], overlays: set[str], display: dict[str, Any]) -> list[LayerData]:
+def select(
+    layers: list[LayerData], forecast: Any, overlays: set[str], display: dict[str, Any]
+) -> list[LayerData]:
     """Pick the frames and the wanted overlays; the frames are displayed like the movie.
 
     Parameters
     ----------
     layers : list of LayerData
         From `Forecast.to_layers`.
+    forecast : Forecast
+        What they show; each layer keeps it, so that napari's Save menu can save it whole.
     overlays : set of str
         Of `OVERLAYS`.
     display : dict
@@ -53,7 +42,8 @@ def select(layers: list[LayerData], overlays: set[str], display: dict[str, Any])
         block = meta["metadata"][METADATA_KEY]
         part, movie = block["what"], block["movie"]
         # napari's layer list cuts long names in the middle, so what a layer shows comes before whose it is
-        meta = {**meta, "name": f"{meta['name'].removeprefix(movie).strip()} {movie}"}
+        name = f"{meta['name'].removeprefix(movie).strip()} {movie}"
+        meta = {**meta, "name": name, "metadata": {**meta["metadata"], _FORECAST_KEY: forecast}}
         if part == "frames":
             meta |= display
         elif _OVERLAY.get(part, "") not in overlays:
