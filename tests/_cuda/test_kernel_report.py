@@ -13,6 +13,7 @@ import pytest
 from napari_cellsim._cuda import _lib
 
 SUFFIX = ".dll" if sys.platform == "win32" else ".so"
+NAMES = ("libcellsim_cpu", "libcellsim_cpu_avx2")
 SCRIPT = """
 import json, sys
 from napari_cellsim import _cuda
@@ -51,7 +52,8 @@ def test_kernels_can_be_switched_off() -> None:
 
 
 def test_an_unreadable_library_is_named(tmp_path: Path) -> None:
-    (tmp_path / f"libcellsim_cpu{SUFFIX}").write_text("not a library")
+    for name in NAMES:
+        (tmp_path / f"{name}{SUFFIX}").write_text("not a library")
     _, _, after, _ = ask(CELLSIM_KERNEL_DIR=str(tmp_path))
     backend, reason = after["cpu"]
     assert backend == "torch"
@@ -63,8 +65,9 @@ def test_an_unreadable_library_is_named(tmp_path: Path) -> None:
 def test_a_stale_library_is_not_used(tmp_path: Path, compiler: str) -> None:
     source = tmp_path / "stale.cpp"
     source.write_text('extern "C" int cellsim_abi_version() { return 999; }')
-    library = tmp_path / "libcellsim_cpu.so"
-    subprocess.run([compiler, "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    for name in NAMES:
+        library = str(tmp_path / f"{name}.so")
+        subprocess.run([compiler, "-shared", "-fPIC", str(source), "-o", library], check=True)
     _, _, after, _ = ask(CELLSIM_KERNEL_DIR=str(tmp_path))
     assert after["cpu"][0] == "torch"
     assert "interface 999" in after["cpu"][1]

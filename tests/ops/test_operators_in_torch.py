@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sdc_oracles import Maker
 
-from conftest import Maker
 from napari_cellsim.ops import leaky_relu_coefficients, pau, sdc
 
 

@@ -6,10 +6,10 @@ import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from sdc_oracles import BORDERS, Maker, oracle
 from torch import Tensor
 from torch.nn.functional import pad
 
-from conftest import BORDERS, Maker, oracle
 from napari_cellsim.base.errors import CellSimError
 from napari_cellsim.ops import sdc
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sdc_oracles import BORDERS, Maker, oracle
 
-from conftest import BORDERS, Maker, oracle
 from napari_cellsim.ops import sdc
 from napari_cellsim.ops._sdc_torch import sdc_torch
 

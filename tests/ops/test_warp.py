@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sdc_oracles import BORDERS, Maker
 from torch.nn.functional import grid_sample
 
-from conftest import BORDERS, Maker
 from napari_cellsim.base.errors import CellSimError
 from napari_cellsim.ops import sdc, warp
 

@@ -34,7 +34,13 @@ class Library(NamedTuple):
 
 @functools.cache
 def cpu_library() -> Library:
-    """Load the processor kernels. Import torch first: its OpenMP runtime is then the one that both use."""
+    """Load the processor kernels that suit this processor best."""
+    import torch  # first: its OpenMP runtime is then the one that both use
+
+    if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
+        library = _load("libcellsim_cpu_avx2", _declare_cpu)
+        if library.handle is not None:
+            return library
     return _load("libcellsim_cpu", _declare_cpu)
 
 

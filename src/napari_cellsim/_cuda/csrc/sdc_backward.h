@@ -10,7 +10,7 @@ namespace cellsim {
 
 template <class T, int K> struct BackwardRow {
   using R = Run<T, K>;
-  static constexpr int kMaxTaps = R::kMaxTaps, kPadded = R::kPadded;
+  static constexpr int kMaxTaps = R::kMaxTaps, kPadded = R::kPadded, L = R::kLanes;
 
   R run;
   alignas(64) T by_row[kRun][kPadded];     // g R_i, [pixel][tap]
@@ -25,7 +25,7 @@ template <class T, int K> struct BackwardRow {
     for (int x = 0; x < w; x += kRun) {
       const int count = std::min(kRun, w - x);
       const int64_t at = int64_t(y) * w + x;
-      run.load(a.flow, a.kernel_v, a.kernel_h, s, at, y, x, count);
+      run.fold(a.flow, a.kernel_v, a.kernel_h, s, at, y, x, count);
       for (int c = 0; c < s.c; ++c) {
         for (int p = 0; p < count; ++p) grad[p] = run.lost[p] ? T(0) : a.grad_out[c * plane + at + p];
         if (gather) sums(a.image + c * plane, s, count, c == 0);
@@ -38,30 +38,31 @@ template <class T, int K> struct BackwardRow {
 
   // Add g R and g C of one channel.
   CELLSIM_INLINE void sums(const T* image, const SdcShape& s, int count, bool first) {
-    const int taps = (K ? K : int(s.k)) + 1, nv = vectors(taps);
+    const int taps = (K ? K : int(s.k)) + 1, nv = R::vectors(taps);
     for (int p = 0; p < count; ++p) {
       int64_t pitch;
       const T* pixel = run.patch(p, image, s, taps, buffer, pitch);
       const T g = grad[p];
-      Vec4<T> columns[vectors(kMaxTaps)] = {};
+      typename R::V columns[R::kVectors] = {};
       CELLSIM_UNROLL for (int i = 0; i < taps; i += 4) {
-        Vec4<T> row[4] = {};
+        typename R::V row[4] = {};
         CELLSIM_UNROLL for (int r = 0; r < 4; ++r) {
           if (i + r >= taps) break;
           const T weight = run.weight_v[i + r][p];
           CELLSIM_UNROLL for (int v = 0; v < nv; ++v) {
-            const Vec4<T> image4 = load4(pixel + vector_start(v, taps));
-            columns[v] += weight * image4;
-            row[r] += image4 * load4(&run.weight_h[p][4 * v]);
+            const typename R::V part = load<L>(pixel + R::start(v, taps));
+            columns[v] += weight * part;
+            row[r] += part * load<L>(&run.weight_h[p][L * v]);
           }
           pixel += pitch;
         }
-        const Vec4<T> total = g * sums4<T>(row[0], row[1], row[2], row[3]);
-        store4(&by_row[p][i], first ? total : total + load4(&by_row[p][i]));
+        const Vec<T, 4> total = g * sums4<T>(folded<T, L>(row[0]), folded<T, L>(row[1]), folded<T, L>(row[2]),
+                                             folded<T, L>(row[3]));
+        store(&by_row[p][i], first ? total : total + load<4>(&by_row[p][i]));
       }
       CELLSIM_UNROLL for (int v = 0; v < nv; ++v) {
-        const Vec4<T> total = g * columns[v];
-        store4(&by_column[p][4 * v], first ? total : total + load4(&by_column[p][4 * v]));
+        const typename R::V total = g * columns[v];
+        store(&by_column[p][L * v], first ? total : total + load<L>(&by_column[p][L * v]));
       }
     }
   }
@@ -71,10 +72,9 @@ template <class T, int K> struct BackwardRow {
     const int k = K ? K : int(s.k), taps = k + 1;
     const int64_t plane = s.h * s.w;
     alignas(64) T rows[kPadded][kRun], columns[kPadded][kRun];
-    for (int v = 0; v < vectors(taps); ++v) {
-      transposed(by_row, rows, 4 * v, 4 * v, count);
-      transposed(by_column, columns, 4 * v, vector_start(v, taps), count);
-    }
+    for (int tap = 0; tap < taps; tap += 4) transposed(by_row, rows, tap, tap, count);
+    for (int lane = 0; lane < L * R::vectors(taps); lane += 4)
+      transposed(by_column, columns, lane, column(lane, taps), count);
     T along_y[kRun] = {}, along_x[kRun] = {};
     for (int i = 0; i < k; ++i) {
       const int64_t o = i * plane + at;
@@ -97,33 +97,36 @@ template <class T, int K> struct BackwardRow {
 
   CELLSIM_INLINE static void transposed(const T (*from)[kPadded], T (*to)[kRun], int lane, int tap, int count) {
     for (int p = 0; p < count; p += 4) {
-      Vec4<T> q[4];
-      CELLSIM_UNROLL for (int l = 0; l < 4; ++l) q[l] = load4(&from[p + l][lane]);
+      Vec<T, 4> q[4];
+      CELLSIM_UNROLL for (int l = 0; l < 4; ++l) q[l] = load<4>(&from[p + l][lane]);
       transpose4<T>(q[0], q[1], q[2], q[3]);
-      CELLSIM_UNROLL for (int l = 0; l < 4; ++l) store4(&to[tap + l][p], q[l]);
+      CELLSIM_UNROLL for (int l = 0; l < 4; ++l) store(&to[tap + l][p], q[l]);
     }
   }
 
+  // The column of taps that a lane of weight_h belongs to.
+  static CELLSIM_INLINE int column(int lane, int taps) { return R::start(lane / L, taps) + lane % L; }
+
   // Add g v_i h_j to the gradient of the image.
   CELLSIM_INLINE void scatter_pixel(Scatter<T>& scatter, const SdcShape& s, int c, int p, int taps) {
-    const int nv = vectors(taps);
+    const int groups = L / 4 * R::vectors(taps);  // of four columns
     scatter.touch(run.top[p], taps);
     if (!run.inside[p]) {
       scatter_border(scatter, s, c, p, taps);
       return;
     }
-    T* target[vectors(kMaxTaps)] = {};
-    Vec4<T> weight[vectors(kMaxTaps)] = {};
-    CELLSIM_UNROLL for (int v = 0; v < nv; ++v) {
-      target[v] = scatter.aligned(c, run.top[p], run.left[p] + vector_start(v, taps));
-      weight[v] = load4(&run.weight_h[p][4 * v]);
+    T* target[kPadded / 4] = {};
+    Vec<T, 4> weight[kPadded / 4] = {};
+    CELLSIM_UNROLL for (int v = 0; v < groups; ++v) {
+      target[v] = scatter.aligned(c, run.top[p], run.left[p] + column(4 * v, taps));
+      weight[v] = load<4>(&run.weight_h[p][4 * v]);
     }
     const T g = grad[p];
     CELLSIM_UNROLL for (int i = 0; i < taps; ++i) {
       const T share = g * run.weight_v[i][p];
-      CELLSIM_UNROLL for (int v = 0; v < nv; ++v) {
+      CELLSIM_UNROLL for (int v = 0; v < groups; ++v) {
         T* to = target[v] + i * scatter.pitch;
-        store4(to, load4(to) + share * weight[v]);
+        store(to, load<4>(to) + share * weight[v]);
       }
     }
   }
@@ -135,12 +138,11 @@ template <class T, int K> struct BackwardRow {
       if (s.border == CELLSIM_ZEROS && (y < 0 || y >= h)) continue;
       T* row = scatter.row(c, std::min(std::max(y, 0), h - 1));
       const T share = grad[p] * run.weight_v[i][p];
-      for (int v = 0; v < vectors(taps); ++v)
-        for (int l = 0; l < 4; ++l) {  // doubled lanes weigh 0
-          const int x = run.left[p] + vector_start(v, taps) + l;
-          if (s.border == CELLSIM_ZEROS && (x < 0 || x >= w)) continue;
-          row[std::min(std::max(x, 0), w - 1)] += share * run.weight_h[p][4 * v + l];
-        }
+      for (int lane = 0; lane < L * R::vectors(taps); ++lane) {  // doubled lanes weigh 0
+        const int x = run.left[p] + column(lane, taps);
+        if (s.border == CELLSIM_ZEROS && (x < 0 || x >= w)) continue;
+        row[std::min(std::max(x, 0), w - 1)] += share * run.weight_h[p][lane];
+      }
     }
   }
 };

@@ -1,8 +1,8 @@
 // What forward and backward share: the folded weights and whole-pixel positions of a run of pixels in one image row.
 //
 // All K x K taps of a pixel share the fractions of its displacement, so the bilinear weights fold into the kernels:
-// M = K + 1 rows and columns of whole pixels remain. Rows are summed four columns at a time; where 4 does not divide M
-// the last vector overlaps the one before and its doubled lanes weigh 0, so nothing beside the taps is ever read.
+// M = K + 1 rows and columns of whole pixels remain. Rows are read in vectors of L = 4 or 8 columns; where L does not
+// divide M the last vector overlaps the one before and its doubled lanes weigh 0, so nothing beside the taps is read.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -14,9 +14,6 @@
 namespace cellsim {
 
 constexpr int kRun = 64;  // pixels of a row handled together
-
-constexpr int vectors(int taps) { return (taps + 3) / 4; }
-CELLSIM_INLINE int vector_start(int v, int taps) { return std::min(4 * v, taps - 4); }
 
 // Where `count` <= kRun pixels look along one axis: whole pixel, fraction, and 0 or 1 for the derivative of the
 // clamped position. `position` holds pixel + displacement, without NaN.
@@ -42,7 +39,14 @@ template <class T> CELLSIM_INLINE void locate(T* position, int count, int size, 
 // Taps == 0: any odd K from 3 to CELLSIM_MAX_TAPS, known at run time only.
 template <class T, int K> struct Run {
   static constexpr int kMaxTaps = (K ? K : CELLSIM_MAX_TAPS) + 1;
-  static constexpr int kPadded = 4 * vectors(kMaxTaps);
+  static constexpr int kLanes = lanes_for<T>(K ? K + 1 : 4);
+  static constexpr int kVectors = (kMaxTaps + kLanes - 1) / kLanes;
+  static constexpr int kPadded = kLanes * kVectors;
+  using V = Vec<T, kLanes>;
+
+  static CELLSIM_INLINE int vectors(int taps) { return (taps + kLanes - 1) / kLanes; }
+  static CELLSIM_INLINE int start(int v, int taps) { return std::min(kLanes * v, taps - kLanes); }
+
   alignas(64) T weight_v[kMaxTaps][kRun];  // [tap][pixel]
   alignas(64) T weight_h[kRun][kPadded];   // [pixel][vector lane]
   T fraction_y[kRun], fraction_x[kRun];
@@ -52,7 +56,7 @@ template <class T, int K> struct Run {
   int inside[kRun];  // 1 where all taps lie in the image
   bool any_lost;
 
-  CELLSIM_INLINE void load(const T* CELLSIM_RESTRICT flow, const T* CELLSIM_RESTRICT kv, const T* CELLSIM_RESTRICT kh,
+  CELLSIM_INLINE void fold(const T* CELLSIM_RESTRICT flow, const T* CELLSIM_RESTRICT kv, const T* CELLSIM_RESTRICT kh,
                            const SdcShape& s, int64_t at, int y, int x, int count) {
     const int k = K ? K : int(s.k), taps = k + 1, reach = k / 2;
     const int h = int(s.h), w = int(s.w);
@@ -92,14 +96,14 @@ template <class T, int K> struct Run {
     }
     for (int p = count; p < (count + 3) / 4 * 4; ++p)  // a last incomplete group of four is transposed whole
       for (int i = 0; i < taps; ++i) columns[i][p] = T(0);
-    for (int v4 = 0; v4 < vectors(taps); ++v4) {
-      const int start = vector_start(v4, taps);
+    for (int group = 0; group < kLanes * vectors(taps); group += 4) {
+      const int v = group / kLanes, tap = start(v, taps) + group % kLanes;
       for (int p = 0; p < count; p += 4) {
-        Vec4<T> lane[4];
+        Vec<T, 4> lane[4];
         CELLSIM_UNROLL for (int l = 0; l < 4; ++l)
-          lane[l] = start + l < 4 * v4 ? Vec4<T>{} : load4(&columns[start + l][p]);
+          lane[l] = tap + l < kLanes * v ? Vec<T, 4>{} : load<4>(&columns[tap + l][p]);
         transpose4<T>(lane[0], lane[1], lane[2], lane[3]);
-        CELLSIM_UNROLL for (int l = 0; l < 4; ++l) store4(&weight_h[p + l][4 * v4], lane[l]);
+        CELLSIM_UNROLL for (int l = 0; l < 4; ++l) store(&weight_h[p + l][group], lane[l]);
       }
     }
   }
@@ -116,18 +120,23 @@ template <class T, int K> struct Run {
   }
 
   CELLSIM_NOINLINE void copy_patch(int p, const T* image, const SdcShape& s, int taps, T* buffer) const {
-    const bool zeros = s.border == CELLSIM_ZEROS;
-    const int h = int(s.h), w = int(s.w);
-    for (int a = 0; a < taps; ++a, buffer += taps) {
-      const int y = top[p] + a;
-      const T* row = image + int64_t(std::min(std::max(y, 0), h - 1)) * w;
-      const bool missing = zeros && (y < 0 || y >= h);
-      for (int b = 0; b < taps; ++b) {
-        const int x = left[p] + b;
-        const T value = row[std::min(std::max(x, 0), w - 1)];
-        buffer[b] = missing || (zeros && (x < 0 || x >= w)) ? T(0) : value;
-      }
+    taps = K ? K + 1 : taps;  // known to the compiler
+    const int h = int(s.h), w = int(s.w), y0 = top[p], x0 = left[p];
+    const bool whole_rows = x0 >= 0 && x0 + taps <= w;
+    int column[kMaxTaps];
+    for (int b = 0; b < taps; ++b) column[b] = std::min(std::max(x0 + b, 0), w - 1);
+    for (int a = 0; a < taps; ++a) {
+      const T* row = image + int64_t(std::min(std::max(y0 + a, 0), h - 1)) * w;
+      T* to = buffer + a * taps;
+      if (whole_rows)
+        for (int v = 0; v < vectors(taps); ++v) store(to + start(v, taps), load<kLanes>(row + x0 + start(v, taps)));
+      else
+        for (int b = 0; b < taps; ++b) to[b] = row[column[b]];
     }
+    if (s.border != CELLSIM_ZEROS) return;
+    for (int a = 0; a < taps; ++a)
+      for (int b = 0; b < taps; ++b)
+        if (y0 + a < 0 || y0 + a >= h || x0 + b < 0 || x0 + b >= w) buffer[a * taps + b] = T(0);
   }
 };
 

@@ -167,8 +167,8 @@ CELLSIM_API const char* cellsim_description(void) {
 #else
          ", threads by std::thread"
 #endif
-#if defined(CELLSIM_NATIVE)
-         ", for this processor only"
+#if defined(__AVX2__)
+         ", AVX2"
 #endif
       ;
 }
