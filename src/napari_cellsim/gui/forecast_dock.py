@@ -238,7 +238,8 @@ class ForecastDock(QWidget):
         self._view.legend.explain(results.legend_of(chosen))
         self._view.save_button.setEnabled(True)
         self._view.show_curve(outcome.curve, self._viewer.theme)
-        self._view.show_kernels(outcome.kernels)
+        if outcome.kernels is not None:
+            self._view.show_kernels(outcome.kernels)
 
     def _show_opened(self, opened: opening.Opened) -> Iterator[None]:
         for path in opened.models:
@@ -247,7 +248,7 @@ class ForecastDock(QWidget):
         if forecast is not None:
             layers = results.select(layers, forecast, results.OVERLAYS, {})
             self._view.legend.explain(results.legend_of(layers))
-            self._outcome = ForecastOutcome(forecast, [forecast], layers, None, "")
+            self._outcome = ForecastOutcome(forecast, [forecast], layers, None, None)
             self._view.save_button.setEnabled(True)
         for layer in layers:
             yield

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from .forecast_form import ForecastForm
-from .forecast_work import ErrorCurve, MovieFacts, Preview
+from .forecast_work import ErrorCurve, Kernels, MovieFacts, Preview
 from .job_bar import JobBar, format_seconds
 from .legend import MotionLegend
 from .widgets import DropZone, button, line, say, scrolling, section
@@ -114,9 +114,10 @@ class ForecastView(QWidget):
         self.show_kernels(found.kernels)
         self.form.show_devices(found.devices)
 
-    def show_kernels(self, text: str) -> None:
-        """Say which compiled kernels are active."""
-        say(self.kernel_line, f"<small>{text}</small>")
+    def show_kernels(self, kernels: Kernels) -> None:
+        """Say which compiled kernels are active; the tooltip says why."""
+        say(self.kernel_line, f"<small>{kernels.line}</small>")
+        self.kernel_line.setToolTip(kernels.why)
 
     def show_curve(self, curve: ErrorCurve | None, theme: str) -> None:
         """Draw the error against copying the last frame; None hides the plot."""

@@ -20,6 +20,22 @@ _MODEL_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
+class Kernels:
+    """Which kernels compute the operators.
+
+    Attributes
+    ----------
+    line : str
+        In one short line.
+    why : str
+        One line per device, with the reason.
+    """
+
+    line: str
+    why: str
+
+
+@dataclass(frozen=True)
 class ErrorCurve:
     """Root-mean-square error of the forecast and of copying the last frame, in the movie's grey levels.
 
@@ -50,15 +66,15 @@ class ForecastOutcome:
         Layer data tuples, lowest first.
     curve : ErrorCurve or None
         Where the movie has frames after the last one used.
-    kernels : str
-        Which kernels computed it, for people.
+    kernels : Kernels or None
+        Which kernels computed it; None for a forecast that was opened.
     """
 
     forecast: Any
     parts: list[Any]
     layers: list[tuple[Any, dict[str, Any], str]]
     curve: ErrorCurve | None
-    kernels: str
+    kernels: Kernels | None
 
 
 @dataclass(frozen=True)
@@ -134,15 +150,17 @@ def read_facts(movie: LayerSnapshot, axes: str | None) -> MovieFacts:
     )
 
 
-def describe_kernels() -> str:
-    """Return which compiled kernels are in use, in one line."""
+def describe_kernels() -> Kernels:
+    """Look up which compiled kernels are in use on the devices of this machine."""
     from .._cuda import report
 
-    said = []
-    for status in report():
-        text = f"{status.device}: {status.backend}"
-        said.append(f"{text} ({status.reason})" if status.reason else text)
-    return "Kernels – " + "; ".join(said)
+    names = {"c++": "C++ (compiled)", "cuda": "CUDA (compiled)", "torch": "plain torch"}
+    found = report()
+    there = [
+        status for status in found if status.device != "cuda"
+    ]  # "cuda" without a number: there is no such GPU
+    line = ", ".join(f"{status.device} {names[status.backend]}" for status in there)
+    return Kernels(f"Kernels: {line}.", "\n".join(str(status) for status in found))
 
 
 def forecast_work(request: ForecastRequest, token: JobToken) -> Generator[Event, None, ForecastOutcome]:
@@ -237,7 +255,7 @@ class Preview:
         How the movie differs from what the model was trained on.
     devices : list of str
         Devices of this machine.
-    kernels : str
+    kernels : Kernels
         Which kernels will compute it.
     """
 
@@ -245,12 +263,13 @@ class Preview:
     memory_bytes: int
     warnings: list[str]
     devices: list[str]
-    kernels: str
+    kernels: Kernels
 
 
 def preview(request: ForecastRequest, token: JobToken) -> Preview:
     """Estimate a forecast."""
-    from ..forecasting import devices, estimate
+    from ..forecasting import estimate
+    from ..forecasting.devices import devices
     from ..forecasting.prediction import calibration_warnings
 
     movie = open_movie(request.movie, request.axes)
