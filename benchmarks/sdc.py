@@ -179,7 +179,7 @@ def end_to_end(rounds: int) -> dict[str, dict[str, float]]:
             net.predict_next(frames, flows, masks)
 
     def train() -> None:
-        net.predict_next(frames, flows, masks).square().sum().backward()
+        net.predict_next(frames, flows, masks)[0].square().sum().backward()
 
     parts = {"a forecast step": (forecast, "forward"), "a training step": (train, "forward and backward")}
     result = {}
