@@ -76,6 +76,7 @@ def forecast_dock(out: Path) -> None:
     """The finished forecast with arrows and the error curve."""
     viewer, dock = open_viewer()
     dock.run(steps=5, at=9).wait()
+    settle()
     dock.scroll_to_results()
     viewer.dims.set_point(0, 130.0)
     shoot(viewer, out / "forecast_dock.png")
