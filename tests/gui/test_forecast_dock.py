@@ -136,6 +136,8 @@ def test_error_curve_when_the_movie_goes_on(forecast_dock, movie):
     truth = movie.astype(float)
     expected = [np.sqrt(np.mean((truth[5] - truth[t]) ** 2)) for t in (6, 7)]
     np.testing.assert_allclose(curve.copy_last, expected, rtol=1e-5)
+    assert (curve.blurred_copy_last > 0).all()
+    assert (curve.constant_flow > 0).all()
     frames = forecast_dock.result.frames[0, :2, 0]
     np.testing.assert_allclose(
         curve.model, np.sqrt(np.mean((frames - truth[6:8]) ** 2, axis=(1, 2))), rtol=1e-4

@@ -12,28 +12,33 @@ if TYPE_CHECKING:
     from . import baselines, metrics
     from .bootstrap import bootstrap_interval, ratio_interval
     from .comparison import Comparison, compare_sequences
+    from .curves import ErrorCurve, error_curve
     from .figure import draw_figure
     from .forecast_study import assess, evaluate
     from .report import Report
 
 _HOME = {
     "Comparison": "comparison",
+    "ErrorCurve": "curves",
     "Report": "report",
     "assess": "forecast_study",
     "bootstrap_interval": "bootstrap",
     "compare_sequences": "comparison",
     "draw_figure": "figure",
+    "error_curve": "curves",
     "evaluate": "forecast_study",
     "ratio_interval": "bootstrap",
 }
 __all__ = [
     "Comparison",
+    "ErrorCurve",
     "Report",
     "assess",
     "baselines",
     "bootstrap_interval",
     "compare_sequences",
     "draw_figure",
+    "error_curve",
     "evaluate",
     "metrics",
     "ratio_interval",

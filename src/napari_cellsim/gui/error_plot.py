@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QWidget
 
-from .forecast_work import ErrorCurve
+if TYPE_CHECKING:
+    from ..evaluation import ErrorCurve
 
-_HEIGHT = 170
+_HEIGHT = 210
+_DASH, _DOT, _DASH_DOT = (
+    pg.QtCore.Qt.PenStyle.DashLine,
+    pg.QtCore.Qt.PenStyle.DotLine,
+    pg.QtCore.Qt.PenStyle.DashDotLine,
+)
+# field of ErrorCurve, name in the legend, dash, marker
+_BASELINES = (
+    ("copy_last", "last frame", _DASH, "s"),
+    ("blurred_copy_last", "last frame, blurred", _DOT, "t"),
+    ("constant_flow", "motion goes on", _DASH_DOT, "d"),
+)
 
 
 class ErrorPlot(pg.PlotWidget):
-    """Root-mean-square error against the step, for the forecast and for copying the last frame.
+    """Root-mean-square error against the step, for the forecast and for three trivial ones.
 
-    The two curves differ in marker and dash as well as in colour.
+    The curves differ in marker and dash as well as in colour.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedHeight(_HEIGHT)
         self.setMinimumWidth(0)
-        self.setAccessibleName("Error of the forecast against copying the last frame")
+        self.setAccessibleName("Error of the forecast beside copying, blurring and moving on the last frame")
         self.setToolTip(
             "Root-mean-square difference to the true frames, in grey levels, for each step (lower is better).\n"
-            "Solid: the forecast. Dashed: simply repeating the last frame used."
+            "Solid: the forecast. Dashed: repeating the last frame used. Dotted: repeating it blurred, with the best\n"
+            "blur for the frames seen. Dash-dotted: everything moves on as it last moved."
         )
         self.setMouseEnabled(False, False)
         self.hideButtons()
         self.setMenuEnabled(False)
         self.setLabel("bottom", "steps after the last frame used")
         self.setLabel("left", "error (grey levels)")
-        self._legend = self.addLegend(offset=(-6, -6))
+        self._legend = self.addLegend(offset=(-4, 2), colCount=2, labelTextSize="8pt", verSpacing=-4)
         self._curve: ErrorCurve | None = None
         self._theme = "dark"
 
@@ -60,11 +74,11 @@ class ErrorPlot(pg.PlotWidget):
         if self._curve is None:
             return
         steps = self._curve.steps
-        self.plot(
-            steps, self._curve.copy_last, name="copy of the last frame",
-            pen=pg.mkPen(text, width=2, style=pg.QtCore.Qt.PenStyle.DashLine),
-            symbol="s", symbolSize=6, symbolBrush=text,
-        )  # fmt: skip
+        for field, name, dash, marker in _BASELINES:
+            self.plot(
+                steps, getattr(self._curve, field), name=name,
+                pen=pg.mkPen(text, width=1.5, style=dash), symbol=marker, symbolSize=6, symbolBrush=text,
+            )  # fmt: skip
         self.plot(
             steps, self._curve.model, name="forecast",
             pen=pg.mkPen(accent, width=3), symbol="o", symbolSize=7, symbolBrush=accent,
@@ -72,6 +86,7 @@ class ErrorPlot(pg.PlotWidget):
         self.getAxis("bottom").setTicks(
             [[(int(step), str(int(step))) for step in steps]] if len(steps) <= 12 else None
         )
-        largest = max(1e-12, float(max(self._curve.model.max(), self._curve.copy_last.max())))
-        self.setYRange(0, largest * 1.1)
+        shown = [self._curve.model, *(getattr(self._curve, field) for field, *_ in _BASELINES)]
+        largest = max(1e-12, float(np.nanmax(np.stack(shown))))
+        self.setYRange(0, largest * 1.45)  # room for the legend above the curves
         self.setXRange(0.8, float(steps[-1]) + 0.2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
@@ -15,13 +15,16 @@ from ..forecasting import FrameReady
 from . import model_list, opening, results, viewer_state
 from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_view import ForecastView
-from .forecast_work import ErrorCurve, ForecastOutcome, MovieFacts, forecast_work
+from .forecast_work import ForecastOutcome, MovieFacts, forecast_work
 from .graphics import forget_vertex_arrays
 from .jobs import Finish, Job, JobFactory, start_job
 from .links import Links
 from .live import LiveMovie
 from .scout import Question, facts_question, preview_question
 from .stacking import single_frames, stack_layers
+
+if TYPE_CHECKING:
+    from ..evaluation import ErrorCurve
 
 _PREVIEW_DELAY_MS = 500
 _BUSY = "A job is still running in this dock; wait for it or press Cancel."

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from .forecast_form import ForecastForm
-from .forecast_work import ErrorCurve, Kernels, MovieFacts, Preview
+from .forecast_work import Kernels, MovieFacts, Preview
 from .job_bar import JobBar, format_seconds
 from .legend import MotionLegend
 from .widgets import DropZone, button, line, say, scrolling, section
+
+if TYPE_CHECKING:
+    from ..evaluation import ErrorCurve
 
 
 class ForecastView(QWidget):

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import CellSimError, Event, JobToken, Progress
 from .forecast_request import ForecastRequest, LayerSnapshot
+
+if TYPE_CHECKING:
+    from ..evaluation import ErrorCurve
 
 # One forecast or estimate at a time: they share loaded networks and the processor.
 _MODEL_LOCK = threading.Lock()
@@ -33,23 +36,6 @@ class Kernels:
 
     line: str
     why: str
-
-
-@dataclass(frozen=True)
-class ErrorCurve:
-    """Root-mean-square error of the forecast and of copying the last frame, in the movie's grey levels.
-
-    Attributes
-    ----------
-    steps : ndarray
-        (N,) int, 1 for the first frame after the last one used.
-    model, copy_last : ndarray
-        (N,) float.
-    """
-
-    steps: np.ndarray
-    model: np.ndarray
-    copy_last: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -170,6 +156,7 @@ def forecast_work(request: ForecastRequest, token: JobToken) -> Generator[Event,
     ------
     Progress or FrameReady
     """
+    from ..evaluation import error_curve
     from ..forecasting import forecast_job, paste
 
     yield Progress(0, 0, "Reading the movie")
@@ -204,41 +191,9 @@ def forecast_work(request: ForecastRequest, token: JobToken) -> Generator[Event,
         forecast=forecast,
         parts=parts,
         layers=forecast.to_layers(),
-        curve=error_curve(movie, forecast, movie_origin=movie.origin),
+        curve=error_curve(movie, parts),
         kernels=describe_kernels(),
     )
-
-
-def error_curve(movie: Any, forecast: Any, movie_origin: tuple[float, float]) -> ErrorCurve | None:
-    """Compare a forecast with the frames that did follow; None where the movie ends at the last frame used.
-
-    Parameters
-    ----------
-    movie : TimeLapse
-        The input.
-    forecast : Forecast
-        The result, NaN where nothing was forecast.
-    movie_origin : tuple of float
-        (y, x) of the movie in the source field, px.
-    """
-    count = min(forecast.steps, movie.n_times - 1 - forecast.at)
-    if count < 1:
-        return None
-    height, width = forecast.frames.shape[-2:]
-    y, x = (round(f - m) for f, m in zip(forecast.origin, movie_origin, strict=True))
-    window = (slice(None), slice(y, y + height), slice(x, x + width))
-    times = range(forecast.at, forecast.at + count + 1)
-    truth = movie.array(list(times), channel=forecast.channel, plane=forecast.plane)[window]
-    predicted = np.asarray(forecast.frames[0, :count, 0], dtype=np.float64)
-
-    def rms(pictures: np.ndarray) -> np.ndarray:
-        squared = (pictures - truth[1:]) ** 2
-        return np.sqrt(
-            [np.mean(frame[np.isfinite(frame)]) if np.isfinite(frame).any() else np.nan for frame in squared]
-        )
-
-    seen = np.where(np.isfinite(predicted), truth[0], np.nan)
-    return ErrorCurve(np.arange(1, count + 1), rms(predicted), rms(seen))
 
 
 @dataclass(frozen=True)
