@@ -1,9 +1,9 @@
-"""Train the bundled lite models from nothing: data, U-Net, PWC-Net, SDC-Net++ in its stages, export, evaluation.
+"""Train the bundled lite models from nothing: data, U-Net, PWC-Net, SDC-Net++ in its stages, export.
 
 Every stage may be interrupted and started again; it continues where it was. A finished stage is skipped.
 
-    python scripts/train_bundled.py data unet pwcnet flow kernel_init fine_tune --data DIR --runs DIR
-    python scripts/train_bundled.py evaluate --data DIR --runs DIR
+    python scripts/train_bundled.py data unet pwcnet flow kernel_init fine_tune polish --data DIR --runs DIR
+    python benchmarks/forecast_accuracy.py --data DIR
 
 The budget of a stage is a number of steps (then the weights follow from the seed alone), of minutes, or both;
 the learning rate follows the used share of it.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import napari_cellsim as cs
+from napari_cellsim.models import Model
 from napari_cellsim.training import (
     DataConfig,
     FitConfig,
@@ -31,13 +32,13 @@ from napari_cellsim.training import (
     write_run,
 )
 from napari_cellsim.training.augmentation import Augmentation
-from napari_cellsim.training.sequences import find_sequences, generate_phantoms, import_frames
+from napari_cellsim.training.sequences import generate_phantoms, import_frames
 
 HERE = Path(__file__).resolve().parent
 SPLIT = json.loads((HERE / "training_split.json").read_text())
 WEIGHTS = HERE.parent / "src" / "napari_cellsim" / "weights"
-STEPS = {"unet": 2000, "pwcnet": 6000, "flow": 2500, "kernel_init": 50, "fine_tune": 6000}
-STAGES = ("data", *STEPS, "evaluate")
+STEPS = {"unet": 2000, "pwcnet": 6000, "flow": 2500, "kernel_init": 50, "fine_tune": 6000, "polish": 1000}
+STAGES = ("data", *STEPS)
 
 
 def main() -> None:
@@ -46,8 +47,6 @@ def main() -> None:
         print(f"== {stage}", flush=True)
         if stage == "data":
             make_data(options)
-        elif stage == "evaluate":
-            evaluate(options)
         else:
             run_stage(stage, options)
 
@@ -120,7 +119,7 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
         checkpoint_every=100,
         average=0.995,
         threads=options.threads,
-        seed=options.seed,
+        seed=options.seed + (stage == "polish"),
     )
     recipe, settings = recipe_of(stage, options)
     if folder.state().get("status") != "finished":
@@ -137,7 +136,9 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
                     "validation", {name: round(value, 4) for name, value in event.metrics.items()}, flush=True
                 )
     if stage in ("unet", "pwcnet", "fine_tune"):
-        export(folder.final, options.weights)
+        export(cs.load_model(folder.final), options.weights)
+    elif stage == "polish":
+        export(averaged(options.runs / "fine_tune", folder.path), options.weights)
 
 
 def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
@@ -159,12 +160,15 @@ def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
         "flow": "",
         "kernel_init": str(options.runs / "flow"),
         "fine_tune": str(options.runs / "kernel_init"),
+        "polish": str(options.runs / "fine_tune"),
     }
     # Targets with strong camera noise would only raise the floor of the loss.
     mild = Augmentation(noise=0.2, noise_sigma=(0.001, 0.008))
+    polish = stage == "polish"
+    lr = options.lr * (0.6 if polish else 1.0)
     return "sdcnet", SDCNetConfig(
-        data=data(real_share=real, augmentation=mild),
-        stage=stage,  # type: ignore[arg-type]
+        data=data(real_share=real, augmentation=mild, seed=options.seed + polish),
+        stage="fine_tune" if polish else stage,  # type: ignore[arg-type]
         start=before[stage],
         flow_model=str(options.weights / "pwcnet-lite.safetensors"),
         segmentation_model=str(options.weights / "unet-lite.safetensors"),
@@ -172,54 +176,37 @@ def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
             "flow": ((0.0, 1), (0.7, 3)),
             "kernel_init": ((0.0, 1),),
             "fine_tune": ((0.0, 1), (0.25, 3), (0.55, 5)),
+            "polish": ((0.0, 1), (0.75, 2)),
         }[stage],
-        encoder_lr=options.lr,
-        head_lr=options.lr,
+        encoder_lr=lr,
+        head_lr=lr,
         robust_alpha=(1.0, 1.999),
     )
 
 
-def export(final: Path, weights: Path) -> None:
-    """Store a finished model as float16 among the bundled ones."""
-    model = cs.load_model(final)
+def averaged(first: Path, second: Path) -> Model:
+    """Return the second run's model with the mean of both runs' weights.
+
+    Fine-tuning ends on long roll-outs, polishing on short ones; the mean keeps most of what each is good at.
+    """
+    one, other = (cs.load_model(RunFolder(run).final) for run in (first, second))
+    weights, more = one.network.state_dict(), other.network.state_dict()
+    other.network.load_state_dict({name: (weights[name] + more[name]) / 2 for name in weights})
+    other.card.metrics = {}  # they were measured on the weights before averaging
+    other.card.training = {
+        **other.card.training,
+        "weights": "mean of the weights after fine-tuning and after polishing",
+        "fine_tune": one.card.training,
+    }
+    return other
+
+
+def export(model: Model, weights: Path) -> None:
+    """Store a model as float16 among the bundled ones."""
     weights.mkdir(parents=True, exist_ok=True)
     target = weights / f"{model.name}.safetensors"
     digest = model.save(target, half=True)
     print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {digest[:12]}")
-
-
-def evaluate(options: argparse.Namespace) -> None:
-    """Forecast the held-out phantom sequences with the exported model and write the table."""
-    from napari_cellsim.data import TimeLapse
-    from napari_cellsim.evaluation import compare_sequences
-    from napari_cellsim.evaluation import evaluate as evaluate_one
-    from napari_cellsim.evaluation.baselines import tune_sigma
-
-    at, steps = 3, 5
-    model = cs.load_model(options.weights / "sdcnet-lite.safetensors")
-    validation = find_sequences(options.data / "validation")
-    sigma = tune_sigma([s.images[: at + 1 + steps] for s in validation], steps, [at] * len(validation))
-    reports = []
-    for sequence in find_sequences(options.data / "test"):
-        images = sequence.images[: at + 1 + steps]
-        info = sequence.info
-        movie = TimeLapse(
-            frames=images[:, None, None],
-            pixel_size=info["pixel_size"],
-            interval=info["interval"],
-            channel_names=("brightfield",),
-            name=sequence.folder.name,
-        )
-        cells = sequence.semantic[at + 1 : at + 1 + steps] >= 2
-        reports.append(
-            evaluate_one(movie, model, at=at, steps=steps, cells=cells, sigma=sigma, sequence=movie.name)
-        )
-        print(f"{movie.name}: {[round(h.mse_ratio or 0, 3) for h in reports[-1].horizons]}", flush=True)
-    table = compare_sequences(reports)
-    path = options.runs / "evaluation.json"
-    path.write_text(table.model_dump_json(indent=1))
-    print(table)
-    print(f"written to {path}")
 
 
 if __name__ == "__main__":
