@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QWidget
 if TYPE_CHECKING:
     from ..evaluation import ErrorCurve
 
-_HEIGHT = 210
+_HEIGHT = 230
 _DASH, _DOT, _DASH_DOT = (
     pg.QtCore.Qt.PenStyle.DashLine,
     pg.QtCore.Qt.PenStyle.DotLine,
@@ -47,7 +47,7 @@ class ErrorPlot(pg.PlotWidget):
         self.setMenuEnabled(False)
         self.setLabel("bottom", "steps after the last frame used")
         self.setLabel("left", "error (grey levels)")
-        self._legend = self.addLegend(offset=(-4, 2), colCount=2, labelTextSize="8pt", verSpacing=-4)
+        self._legend = self.addLegend(offset=(-4, 2), labelTextSize="8pt", verSpacing=-5)
         self._curve: ErrorCurve | None = None
         self._theme = "dark"
 
@@ -88,5 +88,5 @@ class ErrorPlot(pg.PlotWidget):
         )
         shown = [self._curve.model, *(getattr(self._curve, field) for field, *_ in _BASELINES)]
         largest = max(1e-12, float(np.nanmax(np.stack(shown))))
-        self.setYRange(0, largest * 1.45)  # room for the legend above the curves
+        self.setYRange(0, largest * 1.7)  # room for the legend above the curves
         self.setXRange(0.8, float(steps[-1]) + 0.2)

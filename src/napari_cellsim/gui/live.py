@@ -57,7 +57,7 @@ class LiveMovie(QObject):
             "gamma": movie.gamma,
         }
         self._meta = {
-            "name": f"{movie.name} predicted (running)",
+            "name": f"predicted (running) {movie.name}",
             **self.display,
             "scale": movie.scale,
             "translate": [

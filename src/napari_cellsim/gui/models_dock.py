@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QTextOption
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
+    QFrame,
     QGridLayout,
     QHeaderView,
-    QLabel,
     QSizePolicy,
+    QTextBrowser,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -25,7 +27,7 @@ from . import model_list, settings
 from .job_bar import JobBar
 from .jobs import Job, start_job
 from .links import Links
-from .widgets import button, scrolling
+from .widgets import button
 
 _KINDS = {"sdcnet": "forecast", "pwcnet": "optical flow", "unet": "segmentation", "": "unusable"}
 _ENTRY = Qt.ItemDataRole.UserRole
@@ -56,13 +58,13 @@ class ModelsDock(QWidget):
         self._tree.header().setToolTip("Name, task, pixel size the model expects, and where it comes from")
         self._tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._tree.header().setStretchLastSection(True)
-        self._details = QLabel()
-        self._details.setWordWrap(True)
-        self._details.setTextFormat(Qt.TextFormat.RichText)
-        self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._details.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._details = QTextBrowser()
+        self._details.setWordWrapMode(
+            QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
+        )  # file names are long words
+        self._details.setFrameShape(QFrame.Shape.NoFrame)
         self._details.setAccessibleName("Details of the chosen model")
-        self._details.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._details.setToolTip("What the chosen model is for, on what it was trained and how well it did")
         self.open_button = button(
             "Open file…", "Add one of your own model files (*.safetensors); it is remembered."
         )
@@ -79,7 +81,7 @@ class ModelsDock(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.addWidget(self._tree, 2)
-        column.addWidget(scrolling(self._details), 3)
+        column.addWidget(self._details, 3)
         column.addLayout(grid)
         column.addWidget(self._bar)
         self._tree.currentItemChanged.connect(self._show_details)
@@ -105,8 +107,8 @@ class ModelsDock(QWidget):
 
     @property
     def details(self) -> str:
-        """What is said of the chosen model, as rich text."""
-        return self._details.text()
+        """What is said of the chosen model, as plain text."""
+        return self._details.toPlainText()
 
     @property
     def message(self) -> str:
