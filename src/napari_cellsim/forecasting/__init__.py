@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cost import Estimate, estimate
-    from .devices import choose_device, devices
     from .files import open_result
     from .forecast import Forecast
+    from .hardware import choose_device, devices
     from .layers import paste
-    from .prediction import FrameReady, forecast_job, predict
+    from .prediction import FrameReady, calibration_warnings, forecast_job, predict
 
 _HOME = {
     "Estimate": "cost",
     "Forecast": "forecast",
     "FrameReady": "prediction",
-    "choose_device": "devices",
-    "devices": "devices",
+    "calibration_warnings": "prediction",
+    "choose_device": "hardware",
+    "devices": "hardware",
     "estimate": "cost",
     "forecast_job": "prediction",
     "open_result": "files",
@@ -32,6 +33,7 @@ __all__ = [
     "Estimate",
     "Forecast",
     "FrameReady",
+    "calibration_warnings",
     "choose_device",
     "devices",
     "estimate",

@@ -260,7 +260,7 @@ class _Clock:
 def _forecast_region(
     request: _Request, box: Region | None, index: int, clock: _Clock, token: JobToken
 ) -> Generator[Event, None, Forecast]:
-    from .devices import choose_device
+    from .hardware import choose_device
     from .rolling import Collected, collect, steps_of
 
     device = choose_device(request.device)

@@ -223,9 +223,7 @@ class Preview:
 
 def preview(request: ForecastRequest, token: JobToken) -> Preview:
     """Estimate a forecast."""
-    from ..forecasting import estimate
-    from ..forecasting.devices import devices
-    from ..forecasting.prediction import calibration_warnings
+    from ..forecasting import calibration_warnings, devices, estimate
 
     movie = open_movie(request.movie, request.axes)
     movie = movie.with_calibration(pixel_size=request.pixel_size, interval=request.interval)

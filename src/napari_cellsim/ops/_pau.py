@@ -69,7 +69,7 @@ def pau(x: Tensor, numerator: Tensor, denominator: Tensor, form: Form = "B") -> 
     numerator, denominator = numerator.to(work), denominator.to(work)
     if x.device.type != "cuda":  # there the kernel itself reads and writes half precision
         x = x.to(work)
-    if _is_native(x.device, x.dtype):
+    if pau_is_native(x.device, x.dtype):
         native: Tensor = pau_native(x, numerator, denominator, form)
         return native.to(dtype)
     x = x.to(work)
@@ -79,8 +79,9 @@ def pau(x: Tensor, numerator: Tensor, denominator: Tensor, form: Form = "B") -> 
     return pau_torch_inference(x, numerator, denominator, form).to(dtype)
 
 
-# torch.compile asks once, while it traces, and never looks inside
-_is_native = torch.compiler.assume_constant_result(pau_is_native)
+# torch.compile asks once, while it traces, and never looks inside. torch.compiler.assume_constant_result does just
+# this, but imports the whole compiler, which would cost every first forecast seconds.
+pau_is_native._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def leaky_relu_coefficients(

@@ -66,14 +66,15 @@ def sdc(
     elif image.dtype in HALF_TYPES:  # the processor computes in float32 and rounds once
         out = sdc(widen(image), widen(flow), widen(kernel_v), widen(kernel_h), border)
         return out.to(image.dtype)
-    if _is_native(image.device, image.dtype, kernel_v.shape[1]):
+    if sdc_is_native(image.device, image.dtype, kernel_v.shape[1]):
         native: Tensor = sdc_native(image, flow, kernel_v, kernel_h, border)
         return native
     return sdc_torch(image, flow, kernel_v, kernel_h, border)
 
 
-# torch.compile asks once, while it traces, and never looks inside
-_is_native = torch.compiler.assume_constant_result(sdc_is_native)
+# torch.compile asks once, while it traces, and never looks inside. torch.compiler.assume_constant_result does just
+# this, but imports the whole compiler, which would cost every first forecast seconds.
+sdc_is_native._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _check(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> None:
