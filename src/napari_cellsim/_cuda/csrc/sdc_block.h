@@ -79,8 +79,15 @@ template <class T, int K> struct Run {
       inside[p] = (top[p] >= 0) & (left[p] >= 0) & (top[p] <= h - taps) & (left[p] <= w - taps);
     }
     alignas(64) T columns[kMaxTaps][kRun];
-    T carried_v[kRun] = {}, carried_h[kRun] = {};
-    for (int i = 0; i < k; ++i) {
+    T* CELLSIM_RESTRICT carried_v = weight_v[k];  // what moved on from the tap before, at last the last weight
+    T* CELLSIM_RESTRICT carried_h = columns[k];
+    for (int p = 0; p < count; ++p) {
+      carried_v[p] = kv[at + p] * fraction_y[p];
+      carried_h[p] = kh[at + p] * fraction_x[p];
+      weight_v[0][p] = kv[at + p] - carried_v[p];
+      columns[0][p] = kh[at + p] - carried_h[p];
+    }
+    for (int i = 1; i < k; ++i) {
       const T *a = kv + at + i * plane, *b = kh + at + i * plane;
       for (int p = 0; p < count; ++p) {
         const T moved_v = a[p] * fraction_y[p], moved_h = b[p] * fraction_x[p];
@@ -89,10 +96,6 @@ template <class T, int K> struct Run {
         carried_v[p] = moved_v;
         carried_h[p] = moved_h;
       }
-    }
-    for (int p = 0; p < count; ++p) {
-      weight_v[k][p] = carried_v[p];
-      columns[k][p] = carried_h[p];
     }
     for (int p = count; p < (count + 3) / 4 * 4; ++p)  // a last incomplete group of four is transposed whole
       for (int i = 0; i < taps; ++i) columns[i][p] = T(0);
