@@ -149,6 +149,11 @@ def forecast_job(
     Yields
     ------
     Progress or FrameReady
+
+    Notes
+    -----
+    Networks see the field in overlapping tiles of at most 512 px, so that memory grows only with the maps that are
+    kept: about 1 GB for 2048² px on the model's grid. Out of memory, tiles are halved once before giving up.
     """
     token = token or JobToken()
     request = _check(
