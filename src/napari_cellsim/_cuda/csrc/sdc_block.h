@@ -36,7 +36,7 @@ template <class T> CELLSIM_INLINE void locate(T* position, int count, int size, 
   }
 }
 
-// Taps == 0: any odd K from 3 to CELLSIM_MAX_TAPS, known at run time only.
+// K == 0: any odd K from 3 to CELLSIM_MAX_TAPS, known at run time only.
 template <class T, int K> struct Run {
   static constexpr int kMaxTaps = (K ? K : CELLSIM_MAX_TAPS) + 1;
   static constexpr int kLanes = lanes_for<T>(K ? K + 1 : 4);

@@ -24,11 +24,11 @@
 namespace cellsim {
 
 // Lanes of the vectors that rows of `taps` pixels are read with (at least 4 taps).
-template <class T> constexpr int lanes_for(int taps) {
+template <class T> constexpr int lanes_for([[maybe_unused]] int taps) {
 #if defined(__AVX2__)
   return sizeof(T) == 4 && taps >= 8 ? 8 : 4;
 #else
-  return taps > 0 ? 4 : 0;
+  return 4;
 #endif
 }
 
