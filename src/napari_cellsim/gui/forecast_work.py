@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import CellSimError, Event, JobToken, Progress
 from .forecast_request import ForecastRequest, LayerSnapshot
+from .model_use import loaded, one_at_a_time, processor_threads
 
 if TYPE_CHECKING:
     from ..evaluation import ErrorCurve
-
-# One forecast or estimate at a time: they share loaded networks and the processor.
-_MODEL_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -166,11 +160,11 @@ def forecast_work(request: ForecastRequest, token: JobToken) -> Generator[Event,
     if not isinstance(segmentation, str):
         segmentation = _labels_for(segmentation, movie, request)
     yield Progress(0, 0, "Loading the model")
-    model = loaded_model(*_model_key(request.model))
+    model = loaded(request.model)
     flow = request.flow
     if flow not in ("model", "classical"):
-        flow = loaded_model(*_model_key(flow))
-    with _one_at_a_time(token), _threads(request.threads):
+        flow = loaded(flow)
+    with one_at_a_time(token), processor_threads(request.threads):
         result = yield from forecast_job(
             movie,
             model,
@@ -227,25 +221,12 @@ def preview(request: ForecastRequest, token: JobToken) -> Preview:
 
     movie = open_movie(request.movie, request.axes)
     movie = movie.with_calibration(pixel_size=request.pixel_size, interval=request.interval)
-    model = loaded_model(*_model_key(request.model))
-    with _one_at_a_time(token), _threads(request.threads):
+    model = loaded(request.model)
+    with one_at_a_time(token), processor_threads(request.threads):
         cost = estimate(movie, model, request.steps, request.regions, request.device)
     return Preview(
         cost.seconds, cost.memory_bytes, calibration_warnings(movie, model), devices(), describe_kernels()
     )
-
-
-@lru_cache(maxsize=4)
-def loaded_model(model: str | Path, changed: float) -> Any:
-    """Load a model once for as long as its file does not change (`changed`: modification time, 0 for a name)."""
-    from ..models import load_model
-
-    return load_model(model)
-
-
-def _model_key(model: str | Path) -> tuple[str | Path, float]:
-    path = Path(model)
-    return model, path.stat().st_mtime if path.is_file() else 0.0
 
 
 def _labels_for(data: Any, movie: Any, request: ForecastRequest) -> np.ndarray:
@@ -263,28 +244,3 @@ def _labels_for(data: Any, movie: Any, request: ForecastRequest) -> np.ndarray:
             f"{movie.height} × {movie.width} px; choose labels of the same size, or set Segmentation to 'model'."
         )
     return labels
-
-
-@contextmanager
-def _one_at_a_time(token: JobToken) -> Iterator[None]:
-    while not _MODEL_LOCK.acquire(timeout=0.1):
-        token.check()
-    try:
-        yield
-    finally:
-        _MODEL_LOCK.release()
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    if count <= 0:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
