@@ -1,0 +1,85 @@
+"""Generate pictures of trapped cells with Cell-GAN: freely, after a guide picture, and along the latent space.
+
+Nothing here imports torch until a picture is made.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .editing import Editor, edit, edit_job
+    from .encoding import encode, encode_job, project, project_job
+    from .events import PicturesReady, RefinementReady
+    from .files import open_result
+    from .generated import Generated
+    from .matching import Guides, match_guides
+    from .mixtures import mix, mix_job
+    from .neighbours import Neighbours, nearest_real
+    from .principal import Directions, directions
+    from .sampling import generate, generate_job, mean_latent, render
+    from .walks import interpolate, interpolate_job
+
+_HOME = {
+    "Directions": "principal",
+    "Editor": "editing",
+    "Generated": "generated",
+    "Guides": "matching",
+    "Neighbours": "neighbours",
+    "PicturesReady": "events",
+    "RefinementReady": "events",
+    "directions": "principal",
+    "edit": "editing",
+    "edit_job": "editing",
+    "encode": "encoding",
+    "encode_job": "encoding",
+    "generate": "sampling",
+    "generate_job": "sampling",
+    "interpolate": "walks",
+    "interpolate_job": "walks",
+    "match_guides": "matching",
+    "mean_latent": "sampling",
+    "mix": "mixtures",
+    "mix_job": "mixtures",
+    "nearest_real": "neighbours",
+    "open_result": "files",
+    "project": "encoding",
+    "project_job": "encoding",
+    "render": "sampling",
+}
+__all__ = [
+    "Directions",
+    "Editor",
+    "Generated",
+    "Guides",
+    "Neighbours",
+    "PicturesReady",
+    "RefinementReady",
+    "directions",
+    "edit",
+    "edit_job",
+    "encode",
+    "encode_job",
+    "generate",
+    "generate_job",
+    "interpolate",
+    "interpolate_job",
+    "match_guides",
+    "mean_latent",
+    "mix",
+    "mix_job",
+    "nearest_real",
+    "open_result",
+    "project",
+    "project_job",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
