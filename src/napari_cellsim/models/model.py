@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-KINDS = ("sdcnet", "pwcnet", "unet")
+KINDS = ("sdcnet", "pwcnet", "unet", "cellgan", "vae")
+# Networks that a new model of a kind consists of, by role; a finished one may lack all but the needed ones.
+_CELLGAN = {
+    "cellgan": "cellgan_generator",
+    "mapping": "cellgan_mapping",
+    "encoder": "cellgan_encoder",
+    "discriminator": "cellgan_discriminator",
+}
+_NEEDED = {"cellgan": ("cellgan", "mapping")}
 
 
 @dataclass(eq=False)
@@ -28,8 +36,9 @@ class Model:
     ----------
     name : str
         Name for people and for `load_model`.
-    kind : {"sdcnet", "pwcnet", "unet"}
-        What the model does; also the role of its principal network.
+    kind : {"sdcnet", "pwcnet", "unet", "cellgan", "vae"}
+        What the model does; also the role of its principal network. A "cellgan" has the roles "cellgan" (the
+        generator) and "mapping", and may have "encoder" and "discriminator".
     networks : dict of str to torch.nn.Module
         Networks by role; each was made by `nets.create`.
     card : ModelCard
@@ -57,8 +66,9 @@ class Model:
             raise CellSimError(
                 f"Model {self.name!r} has the unknown kind {self.kind!r}; a kind is one of {', '.join(KINDS)}."
             )
-        if self.kind not in self.networks:
-            raise CellSimError(f"Model {self.name!r} of kind {self.kind!r} has no network {self.kind!r}.")
+        for role in _NEEDED.get(self.kind, (self.kind,)):
+            if role not in self.networks:
+                raise CellSimError(f"Model {self.name!r} of kind {self.kind!r} has no network {role!r}.")
 
     @classmethod
     def create(
@@ -70,14 +80,14 @@ class Model:
         ----------
         name : str
             Its name.
-        kind : {"sdcnet", "pwcnet", "unet"}
-            Its principal and only network.
+        kind : {"sdcnet", "pwcnet", "unet", "cellgan", "vae"}
+            What it does; a "cellgan" gets all four of its networks.
         preset : {"lite", "thesis"}
             Size of the network.
         card : ModelCard or None
             None for an empty card.
         **overrides
-            Single fields of the network's configuration.
+            Single fields of the network's configuration; of several networks each takes those that it has.
 
         Returns
         -------
@@ -90,7 +100,18 @@ class Model:
         """
         from napari_cellsim import nets
 
-        return cls(name, kind, {kind: nets.create(kind, preset, **overrides)}, card or ModelCard())
+        if kind != "cellgan":
+            return cls(name, kind, {kind: nets.create(kind, preset, **overrides)}, card or ModelCard())
+        unknown = set(overrides) - set().union(*(nets.fields(network) for network in _CELLGAN.values()))
+        if unknown:
+            raise CellSimError(f"No network of a Cell-GAN has the setting {', '.join(sorted(unknown))}.")
+        networks = {
+            role: nets.create(
+                network, preset, **{k: v for k, v in overrides.items() if k in nets.fields(network)}
+            )
+            for role, network in _CELLGAN.items()
+        }
+        return cls(name, kind, networks, card or ModelCard())
 
     @property
     def network(self) -> Any:
@@ -162,9 +183,11 @@ class Model:
         return digest
 
     def _records(self, *, exclude_defaults: bool = False) -> dict[str, NetworkRecord]:
+        from napari_cellsim import nets
+
         records = {}
         for role, network in self.networks.items():
-            name = _network_name(network)
+            name = nets.name_of(network)
             config: Any = network.config
             values = config.model_dump(mode="json", exclude_defaults=exclude_defaults)
             records[role] = NetworkRecord(network=name, config=values)
@@ -295,13 +318,3 @@ def check_keys(what: str, expected: dict[str, tuple[int, ...]], found: dict[str,
             parts.append(f"{fault} {', '.join(keys[:3])}{more}")
     if parts:
         raise CellSimError(f"{what} does not fit its network: it {'; it '.join(parts)}. Choose another file.")
-
-
-def _network_name(network: nn.Module) -> str:
-    from napari_cellsim import nets
-
-    known = {"sdcnet": nets.SDCNet, "pwcnet": nets.PWCNet, "unet": nets.UNet}
-    for name, network_class in known.items():
-        if isinstance(network, network_class):
-            return name
-    raise CellSimError(f"A {type(network).__name__} cannot be saved; a model holds {', '.join(known)}.")

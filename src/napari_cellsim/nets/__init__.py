@@ -10,6 +10,10 @@ from torch import nn
 
 from ..base import CellSimError
 from . import pwcnet, sdcnet, unet
+from .cellgan import discriminator, generator, mapping
+from .cellgan.discriminator import UNetDiscriminator, Verdict, create_discriminator
+from .cellgan.generator import StyleGenerator, create_generator
+from .cellgan.mapping import MappingNetwork, create_mapping
 from .pwcnet import PWCNet, create_pwcnet
 from .rollout import RollOut, Step, iterate, roll_out
 from .sdcnet import Motion, SDCNet, create_sdcnet
@@ -17,28 +21,56 @@ from .unet import CLASSES, UNet, create_unet
 
 __all__ = [
     "CLASSES",
+    "MappingNetwork",
     "Motion",
     "PWCNet",
     "RollOut",
     "SDCNet",
     "Step",
+    "StyleGenerator",
     "UNet",
+    "UNetDiscriminator",
+    "Verdict",
     "create",
+    "fields",
     "iterate",
+    "name_of",
     "names",
     "roll_out",
 ]
 
-_NETWORKS: dict[str, tuple[Callable[..., nn.Module], dict[str, Any]]] = {
-    "sdcnet": (create_sdcnet, sdcnet.PRESETS),
-    "pwcnet": (create_pwcnet, pwcnet.PRESETS),
-    "unet": (create_unet, unet.PRESETS),
+_NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, Any]]] = {
+    "sdcnet": (SDCNet, create_sdcnet, sdcnet.PRESETS),
+    "pwcnet": (PWCNet, create_pwcnet, pwcnet.PRESETS),
+    "unet": (UNet, create_unet, unet.PRESETS),
+    "cellgan_generator": (StyleGenerator, create_generator, generator.PRESETS),
+    "cellgan_mapping": (MappingNetwork, create_mapping, mapping.PRESETS),
+    "cellgan_discriminator": (UNetDiscriminator, create_discriminator, discriminator.PRESETS),
 }
 
 
 def names() -> dict[str, tuple[str, ...]]:
     """Return the presets of every network, by the network's name."""
-    return {name: tuple(presets) for name, (_, presets) in _NETWORKS.items()}
+    return {name: tuple(presets) for name, (_, _, presets) in _NETWORKS.items()}
+
+
+def fields(name: str) -> set[str]:
+    """Return the settings that a network's presets have and that `create` takes."""
+    return set(type(next(iter(_NETWORKS[name][2].values()))).model_fields)
+
+
+def name_of(network: nn.Module) -> str:
+    """Return the name by which `create` makes a network of this class.
+
+    Raises
+    ------
+    CellSimError
+        If it is none of ours.
+    """
+    for name, (network_class, _, _) in _NETWORKS.items():
+        if isinstance(network, network_class):
+            return name
+    raise CellSimError(f"A {type(network).__name__} cannot be saved; a model holds {', '.join(_NETWORKS)}.")
 
 
 def create(name: str, preset: str = "lite", **overrides: Any) -> nn.Module:
@@ -47,9 +79,9 @@ def create(name: str, preset: str = "lite", **overrides: Any) -> nn.Module:
     Parameters
     ----------
     name : str
-        "sdcnet", "pwcnet" or "unet".
+        One of `names`.
     preset : str
-        "thesis" (sizes of the publication) or "lite" (pleasant on two CPU cores).
+        "thesis" (sizes of the publication) or "lite" (pleasant on two CPU cores); some networks have more.
     **overrides
         Single fields of the preset's configuration.
 
@@ -65,7 +97,7 @@ def create(name: str, preset: str = "lite", **overrides: Any) -> nn.Module:
     """
     if name not in _NETWORKS:
         raise CellSimError(f"There is no network called {name!r}; choose one of {', '.join(_NETWORKS)}.")
-    make, presets = _NETWORKS[name]
+    _, make, presets = _NETWORKS[name]
     if preset not in presets:
         raise CellSimError(f"Network {name!r} has no preset {preset!r}; choose one of {', '.join(presets)}.")
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ._correlation import correlation
 from ._pau import leaky_relu_coefficients, pau
 from ._sdc import sdc
+from ._upfirdn import fir_kernel, upfirdn
 from ._warp import warp
 
-__all__ = ["correlation", "leaky_relu_coefficients", "pau", "sdc", "warp"]
+__all__ = ["correlation", "fir_kernel", "leaky_relu_coefficients", "pau", "sdc", "upfirdn", "warp"]

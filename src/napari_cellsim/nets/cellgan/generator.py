@@ -1,0 +1,164 @@
+"""Style generator of Cell-GAN, with output skips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from ..blocks import Activation
+from .layers import Order, StyledConv, ToImage
+
+SIZES = (32, 64, 128, 256, 512)
+
+
+def check_size(size: int) -> int:
+    """Return `size` if a Cell-GAN network can have it.
+
+    Raises
+    ------
+    ValueError
+        If it is not a power of two from 32 to 512.
+    """
+    if size not in SIZES:
+        raise ValueError(f"the picture size must be one of {', '.join(map(str, SIZES))} px, not {size}")
+    return size
+
+
+class GeneratorConfig(BaseModel):
+    """Shape of a `StyleGenerator`.
+
+    Attributes
+    ----------
+    size : int
+        Side of the pictures, px.
+    channels, frames : int
+        Channels of a picture, and consecutive frames per sample (1 or 3).
+    latent : int
+        Length of a style vector.
+    widths : tuple of int
+        Feature channels at 4², 8², … 512² (as many as `size` needs are used).
+    blocks : {"conv_up", "up_conv"}
+        3×3 convolution and then up-convolution (Reich 2020, §5.1.1), or the other way round (the author's later code).
+    order : {"noise_first", "noise_last"}
+        See `StyledConv`.
+    activation : {"pau", "leaky_relu"}
+        Activation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = 256
+    channels: int = Field(1, ge=1)
+    frames: Literal[1, 3] = 1
+    latent: int = Field(512, ge=1)
+    widths: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64)
+    blocks: Literal["conv_up", "up_conv"] = "conv_up"
+    order: Order = "noise_first"
+    activation: Activation = "pau"
+
+    @field_validator("size")
+    @classmethod
+    def _size(cls, size: int) -> int:
+        return check_size(size)
+
+    @field_validator("widths")
+    @classmethod
+    def _widths(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
+        if len(widths) != 8 or min(widths) < 1:
+            raise ValueError("widths must be eight positive numbers, for 4², 8², … 512² px")
+        return widths
+
+
+PRESETS: dict[str, GeneratorConfig] = {
+    "thesis": GeneratorConfig(),
+    "authorcode": GeneratorConfig(blocks="up_conv", activation="leaky_relu"),
+    "lite": GeneratorConfig(
+        latent=256, widths=(64, 64, 64, 48, 32, 24, 16, 12), blocks="up_conv", activation="leaky_relu"
+    ),
+}
+
+
+class StyleGenerator(nn.Module):
+    """Maps style vectors to pictures.
+
+    A learned 4×4 constant passes one styled convolution, then blocks that double its size; after each of them a
+    styled 1×1 convolution adds to the running picture (Reich 2020, §5.1.1; Karras et al., CVPR 2020, figure 7b).
+
+    Parameters
+    ----------
+    config : GeneratorConfig
+        Shape.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        count = int(math.log2(c.size)) - 2
+        outputs = c.channels * c.frames
+        self.constant = nn.Parameter(torch.randn(1, c.widths[0], 4, 4))
+
+        def styled(inputs: int, out: int, up: bool) -> StyledConv:
+            return StyledConv(inputs, out, 2 if up else 3, c.latent, c.activation, c.order, up=up)
+
+        self.start = styled(c.widths[0], c.widths[0], False)
+        self.start_image = ToImage(c.widths[0], outputs, c.latent)
+        convs, images = [], []
+        for inputs, out in zip(c.widths[:count], c.widths[1 : count + 1], strict=True):
+            if c.blocks == "conv_up":
+                convs += [styled(inputs, inputs, False), styled(inputs, out, True)]
+            else:
+                convs += [styled(inputs, out, True), styled(out, out, False)]
+            images.append(ToImage(out, outputs, c.latent))
+        self.convs, self.images = nn.ModuleList(convs), nn.ModuleList(images)
+
+    @property
+    def slots(self) -> int:
+        """Number of places where a style enters: ``2·log2(size) - 2``."""
+        return 2 * len(self.images) + 2
+
+    @property
+    def noise_shapes(self) -> list[tuple[int, int]]:
+        """Height and width of each noise map, in the order in which they are used."""
+        sides = [4]
+        for _ in self.images:
+            small, large = sides[-1], 2 * sides[-1]
+            sides += [small, large] if self.config.blocks == "conv_up" else [large, large]
+        return [(side, side) for side in sides]
+
+    def forward(self, styles: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """Draw pictures.
+
+        Parameters
+        ----------
+        styles : Tensor
+            (B, D) or (B, 1, D), one style for all slots, or (B, slots, D).
+        noise : sequence of Tensor, optional
+            One (B, 1, h, w) map per entry of `noise_shapes`; None draws fresh maps from torch's generator.
+
+        Returns
+        -------
+        Tensor
+            (B, frames · channels, size, size), frames first; standardised intensities, about mean 0 and deviation 1.
+        """
+        if styles.ndim == 2:
+            styles = styles[:, None]
+        slot = styles.expand(-1, self.slots, -1).unbind(1)
+        maps = list(noise) if noise is not None else [None] * (len(self.convs) + 1)
+        x = self.start(self.constant.expand(len(styles), -1, -1, -1), slot[0], maps[0])
+        image: Tensor = self.start_image(x, slot[1], None)
+        for block, to_image in enumerate(self.images):
+            first, second = 2 * block, 2 * block + 1
+            x = self.convs[first](x, slot[first + 1], maps[first + 1])
+            x = self.convs[second](x, slot[second + 1], maps[second + 1])
+            image = to_image(x, slot[second + 2], image)
+        return image
+
+
+def create_generator(preset: str = "lite", **overrides: Any) -> StyleGenerator:
+    """Return a new `StyleGenerator` of a preset, with single fields overridden."""
+    return StyleGenerator(GeneratorConfig.model_validate({**PRESETS[preset].model_dump(), **overrides}))
