@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -16,10 +17,11 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 if TYPE_CHECKING:
-    from . import data, evaluation, forecasting, models, nets, ops, phantom, training
+    from . import data, evaluation, forecasting, generation, models, nets, ops, phantom, training
     from .data import TimeLapse, TrapGeometry, open_timelapse
     from .evaluation import evaluate
-    from .forecasting import Forecast, open_result, predict
+    from .forecasting import Forecast, predict
+    from .generation import Generated, encode, generate
     from .models import Model, list_models, load_model
     from .training import train
 
@@ -32,23 +34,29 @@ _VERBS = {
     "list_models": "models",
     "Model": "models",
     "predict": "forecasting",
-    "open_result": "forecasting",
     "Forecast": "forecasting",
+    "generate": "generation",
+    "encode": "generation",
+    "Generated": "generation",
     "evaluate": "evaluation",
     "train": "training",
 }
-_ROOMS = ("data", "evaluation", "forecasting", "models", "nets", "ops", "phantom", "training")
+_ROOMS = ("data", "evaluation", "forecasting", "generation", "models", "nets", "ops", "phantom", "training")
 
 __all__ = [
     "Forecast",
+    "Generated",
     "Model",
     "TimeLapse",
     "TrapGeometry",
     "__version__",
     "data",
+    "encode",
     "evaluate",
     "evaluation",
     "forecasting",
+    "generate",
+    "generation",
     "list_models",
     "load_model",
     "models",
@@ -61,6 +69,35 @@ __all__ = [
     "train",
     "training",
 ]
+
+
+def open_result(path: str | Path) -> Forecast | Generated:
+    """Open a saved result of CellSim, whichever kind it is.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A file written by `Forecast.save` or `Generated.save`.
+
+    Returns
+    -------
+    Forecast or Generated
+        Equal to what was saved, every array bit for bit.
+
+    Raises
+    ------
+    CellSimError
+        If the file is missing, damaged, no result of CellSim, or of a later version.
+    """
+    from .data.results import result_kind
+
+    if result_kind(path) == "generated":
+        from .generation.files import open_result as open_generated
+
+        return open_generated(path)
+    from .forecasting.files import open_result as open_forecast
+
+    return open_forecast(path)
 
 
 def __getattr__(name: str) -> Any:

@@ -76,7 +76,7 @@ def result_kind(path: str | Path) -> str | None:
     return str(kind) if kind in _WORDS else None
 
 
-def read_result(path: str | Path, kind: str, version: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def read_result(path: str | Path, kind: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the arrays and the facts of a saved result.
 
     Parameters

@@ -9,10 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..models.hardware import choose_device, devices
     from .cost import Estimate, estimate
     from .files import open_result
     from .forecast import Forecast
-    from .hardware import choose_device, devices
     from .layers import paste
     from .prediction import FrameReady, calibration_warnings, forecast_job, predict
 
@@ -21,8 +21,8 @@ _HOME = {
     "Forecast": "forecast",
     "FrameReady": "prediction",
     "calibration_warnings": "prediction",
-    "choose_device": "hardware",
-    "devices": "hardware",
+    "choose_device": ".models.hardware",
+    "devices": ".models.hardware",
     "estimate": "cost",
     "forecast_job": "prediction",
     "open_result": "files",

@@ -59,7 +59,7 @@ def estimate(
     -------
     Estimate
     """
-    from .hardware import choose_device
+    from ..models.hardware import choose_device
     from .prediction import CONTEXT, TILE
 
     where = choose_device(device)

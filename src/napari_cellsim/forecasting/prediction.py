@@ -265,7 +265,7 @@ class _Clock:
 def _forecast_region(
     request: _Request, box: Region | None, index: int, clock: _Clock, token: JobToken
 ) -> Generator[Event, None, Forecast]:
-    from .hardware import choose_device
+    from ..models.hardware import choose_device, free_memory, is_out_of_memory
     from .rolling import Collected, collect, steps_of
 
     device = choose_device(request.device)
@@ -288,7 +288,7 @@ def _forecast_region(
                 yield clock.progress(1)
             break
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if tile <= SMALLEST_TILE:
                 raise CellSimError(
@@ -296,22 +296,8 @@ def _forecast_region(
                     "smaller region, another device or a smaller model."
                 ) from error
             tile //= 2
-            _free(device)
+            free_memory(device)
     return _assemble(request, (y0, y1, x0, x1), done, frames, str(device), tile)
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    import torch
-
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(w in str(error) for w in words)
-
-
-def _free(device: Any) -> None:
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def _assemble(

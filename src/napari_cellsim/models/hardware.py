@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Where to compute, and what to do when its memory is full."""
 
 from __future__ import annotations
 
@@ -40,3 +40,19 @@ def choose_device(name: str = "auto") -> torch.device:
     if name not in found:
         raise CellSimError(f"This machine has no device {name!r}; choose one of {', '.join(found)}.")
     return torch.device(name)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether an error of torch says that the memory of its device is full."""
+    import torch
+
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(w in str(error) for w in words)
+
+
+def free_memory(device: torch.device) -> None:
+    """Give what torch keeps in reserve back to the device."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
