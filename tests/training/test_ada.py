@@ -6,21 +6,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_cellsim.training.ada import AdaConfig, AdaptiveAugmentation
+from napari_cellsim.training.ada import AdaptiveAugmentation
 
 NOTHING = {"mirror": False, "translation": 0, "zoom": 0, "angle": 0, "brightness": 0, "contrast": 0}
 
 
 def always(**settings: object) -> AdaptiveAugmentation:
     """With certainty, and only what is asked for."""
-    ada = AdaptiveAugmentation(AdaConfig.model_validate({**NOTHING, **settings}))
+    ada = AdaptiveAugmentation(**{**NOTHING, **settings})
     ada.probability.fill_(1.0)
     return ada
 
 
 def test_at_probability_zero_pictures_stay_as_they_are() -> None:
     images = torch.randn(5, 3, 32, 32)
-    assert torch.equal(AdaptiveAugmentation(AdaConfig(quarter_turns=True))(images), images)
+    assert torch.equal(AdaptiveAugmentation(quarter_turns=True)(images), images)
 
 
 def test_mirrors_and_quarter_turns_are_exact() -> None:
@@ -80,34 +80,33 @@ def test_the_share_of_changed_pictures_is_the_probability() -> None:
 
 
 def test_the_probability_follows_the_sign_of_the_answers() -> None:
-    ada = AdaptiveAugmentation(AdaConfig(images=100, interval=2, limit=0.5))
+    ada = AdaptiveAugmentation(images=100, interval=2, limit=0.5)
     sure, unsure = torch.full((10, 1), 3.0), torch.tensor([[1.0]] * 7 + [[-1.0]] * 3)
-    ada.observe(sure)
+    ada.adjust(sure)
     assert ada.probability == 0  # only every second batch counts
-    ada.observe(sure)
+    ada.adjust(sure)
     assert ada.overfitting == 1
     assert ada.probability.item() == pytest.approx(0.2)
     for _ in range(20):
-        ada.observe(sure)
+        ada.adjust(sure)
     assert ada.probability == 0.5
-    ada.observe(unsure)
-    ada.observe(unsure)
+    ada.adjust(unsure)
+    ada.adjust(unsure)
     assert ada.overfitting.item() == pytest.approx(0.4)
     assert ada.probability.item() == pytest.approx(0.3)
     for _ in range(20):
-        ada.observe(unsure)
+        ada.adjust(unsure)
     assert ada.probability == 0
 
 
 def test_a_checkpoint_carries_everything() -> None:
-    config = AdaConfig(images=50, interval=3)
-    one, other = AdaptiveAugmentation(config), AdaptiveAugmentation(config)
+    one, other = (AdaptiveAugmentation(images=50, interval=3) for _ in range(2))
     for _ in range(4):
-        one.observe(torch.ones(5, 1))
+        one.adjust(torch.ones(5, 1))
     other.load_state_dict(one.state_dict())
     for ada in (one, other):
         for _ in range(2):
-            ada.observe(torch.ones(5, 1))
+            ada.adjust(torch.ones(5, 1))
     assert one.probability == other.probability > 0.5
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,8 +63,8 @@ class AdaptiveAugmentation(nn.Module):
 
     Parameters
     ----------
-    config : AdaConfig
-        Settings.
+    **settings
+        Fields of `AdaConfig`.
 
     Attributes
     ----------
@@ -77,16 +78,16 @@ class AdaptiveAugmentation(nn.Module):
     overfitting: Tensor
     sums: Tensor
 
-    def __init__(self, config: AdaConfig | None = None) -> None:
+    def __init__(self, **settings: Any) -> None:
         super().__init__()
-        self.config = config or AdaConfig()
+        self.config = AdaConfig(**settings)
         self.register_buffer("probability", torch.zeros(()))
         self.register_buffer("overfitting", torch.zeros(()))
         # signs, answers, pictures and batches since the last correction
         self.register_buffer("sums", torch.zeros(4))
 
     @torch.no_grad()
-    def observe(self, real_logits: Tensor) -> None:
+    def adjust(self, real_logits: Tensor) -> None:
         """Take note of the discriminator's answers (B, ...) to real pictures, and correct the probability when due.
 
         All on the device: nothing waits for the result.
