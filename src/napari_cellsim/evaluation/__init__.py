@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .bootstrap import bootstrap_interval, ratio_interval
     from .comparison import Comparison, compare_sequences
     from .curves import ErrorCurve, error_curve
+    from .features import domain_features, segment_pictures
     from .figure import draw_figure
     from .forecast_study import assess, evaluate
     from .report import Report
@@ -24,10 +25,12 @@ _HOME = {
     "assess": "forecast_study",
     "bootstrap_interval": "bootstrap",
     "compare_sequences": "comparison",
+    "domain_features": "features",
     "draw_figure": "figure",
     "error_curve": "curves",
     "evaluate": "forecast_study",
     "ratio_interval": "bootstrap",
+    "segment_pictures": "features",
 }
 __all__ = [
     "Comparison",
@@ -37,11 +40,13 @@ __all__ = [
     "baselines",
     "bootstrap_interval",
     "compare_sequences",
+    "domain_features",
     "draw_figure",
     "error_curve",
     "evaluate",
     "metrics",
     "ratio_interval",
+    "segment_pictures",
 ]
 
 

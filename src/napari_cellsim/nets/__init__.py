@@ -9,21 +9,25 @@ from pydantic import ValidationError
 from torch import nn
 
 from ..base import CellSimError
-from . import pwcnet, sdcnet, unet
-from .cellgan import discriminator, generator, mapping
+from . import pwcnet, sdcnet, unet, vae
+from .cellgan import discriminator, encoder, generator, mapping
 from .cellgan.discriminator import UNetDiscriminator, Verdict, create_discriminator
+from .cellgan.encoder import GuidanceEncoder, create_encoder
 from .cellgan.generator import StyleGenerator, create_generator
 from .cellgan.mapping import MappingNetwork, create_mapping
 from .pwcnet import PWCNet, create_pwcnet
 from .rollout import RollOut, Step, iterate, roll_out
 from .sdcnet import Motion, SDCNet, create_sdcnet
 from .unet import CLASSES, UNet, create_unet
+from .vae import ResidualVAE, create_vae
 
 __all__ = [
     "CLASSES",
+    "GuidanceEncoder",
     "MappingNetwork",
     "Motion",
     "PWCNet",
+    "ResidualVAE",
     "RollOut",
     "SDCNet",
     "Step",
@@ -46,6 +50,8 @@ _NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, 
     "cellgan_generator": (StyleGenerator, create_generator, generator.PRESETS),
     "cellgan_mapping": (MappingNetwork, create_mapping, mapping.PRESETS),
     "cellgan_discriminator": (UNetDiscriminator, create_discriminator, discriminator.PRESETS),
+    "cellgan_encoder": (GuidanceEncoder, create_encoder, encoder.PRESETS),
+    "vae": (ResidualVAE, create_vae, vae.PRESETS),
 }
 
 

@@ -63,6 +63,15 @@ class UNet(nn.Module):
         """Image sizes are padded to a multiple of this, in pixels."""
         return int(self.config.trunk_stride * 2 ** (len(self.config.widths) - 1))
 
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """Return the encoder's maps (B, C, h, w) of an image (B, C, H, W), fine to coarse, the bottleneck last."""
+        x = F.pixel_unshuffle(pad_to_multiple(image, self.multiple), self.config.trunk_stride)[:, None]
+        maps = []
+        for level, block in enumerate(self.encoder):
+            x = block(F.avg_pool2d(x[:, 0], 2)[:, None] if level else x)
+            maps.append(x[:, 0])
+        return maps
+
     def forward(self, image: Tensor) -> Tensor:
         """Classify every pixel.
 
@@ -78,14 +87,7 @@ class UNet(nn.Module):
         """
         height, width = image.shape[-2:]
         stride = self.config.trunk_stride
-        x = pad_to_multiple(image, self.multiple)
-        x = F.pixel_unshuffle(x, stride)[:, None]
-        skips: list[Tensor] = []
-        for level, block in enumerate(self.encoder):
-            x = block(x)
-            if level < len(self.encoder) - 1:
-                skips.append(x)
-                x = F.avg_pool2d(x[:, 0], 2)[:, None]
+        *skips, x = (features[:, None] for features in self.encode(image))
         for up, block in zip(self.ups, self.decoder, strict=True):
             x = block(torch.cat([up(x), skips.pop()], dim=2))
         logits: Tensor = self.head(x[:, 0])

@@ -214,6 +214,9 @@ class _Loop:
     def _validate(self) -> Validated:
         with self._averaged_weights():
             metrics = self.recipe.validate()
+            sheet = self.recipe.preview()
+        if sheet is not None:
+            self.folder.write_preview(self.step, sheet)
         value = metrics[self.recipe.metric]
         better = value < self.best
         self.best = min(self.best, value)

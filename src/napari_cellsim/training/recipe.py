@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
@@ -69,6 +70,10 @@ class Recipe(ABC):
     @abstractmethod
     def validate(self) -> dict[str, float]:
         """Return metrics on held-out data; contains `metric`."""
+
+    def preview(self) -> np.ndarray | None:
+        """Return a picture (H, W) uint8 of what the networks do now, always of the same input; None for none."""
+        return None
 
     @abstractmethod
     def save(self, path: Path, training: dict[str, Any]) -> None:

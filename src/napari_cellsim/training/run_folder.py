@@ -13,6 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..base import CellSimError, Event, now
 
 
@@ -109,6 +111,16 @@ class RunFolder:
         line = json.dumps({"event": type(event).__name__, "time": now(), **asdict(event)})
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    def write_preview(self, step: int, sheet: np.ndarray) -> None:
+        """Write a picture (H, W) uint8 to ``previews/step-N.png``."""
+        from skimage.io import imsave
+
+        folder = self.path / "previews"
+        folder.mkdir(exist_ok=True)
+        draft = folder / f".step-{step:08d}.png"
+        imsave(draft, sheet, check_contrast=False)
+        os.replace(draft, folder / draft.name.removeprefix("."))
 
     def events(self) -> list[dict[str, Any]]:
         """Return all complete lines of ``events.jsonl``."""

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -173,15 +173,22 @@ def generate_phantoms(
     """
     root, token = Path(folder), token or JobToken()
     missing = [seed for seed in seeds if not (root / phantom_name(seed)).is_dir()]
+    calls = [(_simulate, (root, seed, frames, size, pixel_size)) for seed in missing]
+    yield from _run_all(calls, processes, token)
+
+
+def _run_all(
+    calls: list[tuple[Callable[..., None], tuple[Any, ...]]], processes: int, token: JobToken
+) -> Generator[Progress, None, None]:
     began = monotonic()
     # Spawned, not forked: a fork of a process that has used torch or Qt can hang.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_simulate, root, seed, frames, size, pixel_size) for seed in missing]
+        waiting = [pool.submit(function, *arguments) for function, arguments in calls]
         try:
             for done, future in enumerate(as_completed(waiting), 1):
                 future.result()
-                left = (monotonic() - began) / done * (len(missing) - done)
-                yield Progress(done, len(missing), "simulating phantom sequences", left)
+                left = (monotonic() - began) / done * (len(calls) - done)
+                yield Progress(done, len(calls), "simulating phantom sequences", left)
                 token.check()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -214,6 +221,70 @@ def _simulate(root: Path, seed: int, frames: int, size: int, pixel_size: float) 
         "interval": simulated.interval,
     }
     write_sequence(root / phantom_name(seed), arrays, info)
+
+
+def generate_pictures(
+    folder: str | Path,
+    seeds: Iterable[int],
+    *,
+    frames: int = 6,
+    size: int = 128,
+    pixel_size: float = 0.216,
+    planes: tuple[float, ...] = (-0.8, 0.0, 0.8),
+    processes: int = 2,
+    token: JobToken | None = None,
+) -> Generator[Progress, None, None]:
+    """Simulate phantom pictures for generative models: one chip and one camera, every trap, several focal planes.
+
+    The trap geometries follow each other with the seed; everything else is the standard configuration. Each focal
+    plane becomes a sequence folder of its own, with images and semantic classes.
+
+    Parameters
+    ----------
+    folder : path
+        Outside the repository.
+    seeds : iterable of int
+        One scene each.
+    frames, size, pixel_size
+        Length, side in px and µm per pixel.
+    planes : tuple of float
+        Focus offsets, µm.
+    processes : int
+        Number of worker processes.
+    token : JobToken, optional
+        Cancels between scenes.
+
+    Yields
+    ------
+    Progress
+    """
+    root = Path(folder)
+    missing = [seed for seed in seeds if not (root / f"{phantom_name(seed)}-z{len(planes) - 1}").is_dir()]
+    calls = [(_simulate_planes, (root, seed, frames, size, pixel_size, planes)) for seed in missing]
+    yield from _run_all(calls, processes, token or JobToken())
+
+
+def _simulate_planes(
+    root: Path, seed: int, frames: int, size: int, pixel_size: float, planes: tuple[float, ...]
+) -> None:
+    from .. import phantom
+
+    trap = phantom.TRAP_KINDS[seed % len(phantom.TRAP_KINDS)]
+    simulated = phantom.simulate(frames, seed, size=size, pixel_size=pixel_size, trap=trap, planes=planes)
+    for number, focus in enumerate(planes):
+        info = {
+            "source": "phantom",
+            "seed": seed,
+            "trap": trap,
+            "focus": focus,
+            "pixel_size": pixel_size,
+            "interval": simulated.interval,
+        }
+        arrays: dict[str, np.ndarray] = {
+            "images": simulated.images[:, number],
+            "semantic": simulated.semantic,
+        }
+        write_sequence(root / f"{phantom_name(seed)}-z{number}", arrays, info)
 
 
 def import_frames(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .cellgan import CellGANConfig, CellGANRecipe
 from .flow import FlowConfig, FlowRecipe
 from .forecast import SDCNetConfig, SDCNetRecipe
 from .segmentation import SegmentationConfig, SegmentationRecipe
@@ -10,10 +11,13 @@ RECIPES = {
     "segmentation": (SegmentationConfig, SegmentationRecipe),
     "flow": (FlowConfig, FlowRecipe),
     "sdcnet": (SDCNetConfig, SDCNetRecipe),
+    "cellgan": (CellGANConfig, CellGANRecipe),
 }
 
 __all__ = [
     "RECIPES",
+    "CellGANConfig",
+    "CellGANRecipe",
     "FlowConfig",
     "FlowRecipe",
     "SDCNetConfig",

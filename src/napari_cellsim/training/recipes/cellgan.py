@@ -1,0 +1,345 @@
+"""Cell-GAN: style generator against U-Net discriminator."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, JsonValue
+from torch import Tensor, nn
+
+from ... import nets
+from ...base import CellSimError
+from ...evaluation import domain_features, metrics
+from ...models import Model, load_model
+from .. import adversarial
+from ..adamp import AdamP
+from ..pictures import PictureBatch, PictureConfig, PictureFeeder
+from ..recipe import Recipe, RecipeConfig
+from .common import device_of
+
+_SAMPLES = 256  # pictures per validation
+_PREVIEW = (4, 8)  # rows and columns of the preview
+
+
+class CellGANConfig(RecipeConfig):
+    """Settings of `CellGANRecipe`; the defaults are the thesis' (Reich 2020, §5.1.5 and §5.2.1).
+
+    Attributes
+    ----------
+    data : PictureConfig
+        Pictures.
+    preset, overrides
+        Networks, see `nets.create`; a setting goes to each network that has it. Size and frames are those of `data`.
+    start : str
+        Model file to start from, of the same or of half the picture size; empty for fresh weights.
+    lr, mapping_lr : float
+        Learning rates of AdamP, for the mapping network apart.
+    betas : tuple of float
+        Of AdamP.
+    weight_decay : float
+        Of AdamP, on weights.
+    loss : {"non_saturating", "wasserstein"}
+        The latter with gradient penalty and drift.
+    r1, r1_every : float, int
+        γ of the R1 penalty, already multiplied by the interval, and the interval in steps; 0 for none.
+    path_length, path_length_every : float, int
+        Weight of path length regularisation, likewise.
+    cutmix, cutmix_every : float, int
+        Weight of CutMix consistency, and its interval.
+    mixing : float
+        Probability that a picture gets two styles.
+    top_k : float
+        Share of the generated pictures that the generator learns from at the end of training, falling linearly from 1
+        between a quarter and three quarters of it; 1 for all.
+    ada : float
+        Target of adaptive discriminator augmentation; 0 for none.
+    hessian : float
+        Weight of the Hessian penalty; 0 for none.
+    model_name : str
+        Name of the resulting model.
+    """
+
+    data: PictureConfig
+    preset: str = "lite"
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
+    start: str = ""
+    lr: float = 1e-3
+    mapping_lr: float = 1e-5
+    betas: tuple[float, float] = (0.1, 0.99)
+    weight_decay: float = 1e-4
+    loss: Literal["non_saturating", "wasserstein"] = "non_saturating"
+    r1: float = Field(160.0, ge=0)
+    r1_every: int = Field(16, ge=1)
+    path_length: float = Field(8.0, ge=0)
+    path_length_every: int = Field(4, ge=1)
+    cutmix: float = Field(1.0, ge=0)
+    cutmix_every: int = Field(16, ge=1)
+    mixing: float = Field(0.9, ge=0, le=1)
+    top_k: float = Field(1.0, gt=0, le=1)
+    ada: float = Field(0.0, ge=0, lt=1)
+    hessian: float = Field(0.0, ge=0)
+    model_name: str = "cellgan-lite"
+
+
+class CellGANRecipe(Recipe):
+    """One discriminator step, then one generator step, with lazy penalties.
+
+    Parameters
+    ----------
+    config : CellGANConfig
+        Settings.
+    """
+
+    name: ClassVar[str] = "cellgan"
+    metric: ClassVar[str] = "domain_frechet_distance"
+    averaged: ClassVar[tuple[str, ...]] = ("generator", "mapping")
+
+    def __init__(self, config: CellGANConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        settings: dict[str, Any] = {**c.overrides, "size": c.data.size, "frames": c.data.frames}
+        networks = Model.create(c.model_name, "cellgan", c.preset, **settings).networks
+        self.generator: Any = networks["cellgan"]
+        self.mapping: Any = networks["mapping"]
+        self.discriminator: Any = networks["discriminator"]
+        self.path = adversarial.PathLength()
+        self.augmentation: Any = nn.Identity()
+        if c.ada:
+            from ..ada import AdaptiveAugmentation
+
+            self.augmentation = AdaptiveAugmentation(target=c.ada)
+        if c.start:
+            start_from(load_model(c.start), networks)
+        self.modules.update(
+            {
+                "generator": self.generator,
+                "mapping": self.mapping,
+                "discriminator": self.discriminator,
+                "path": self.path,
+                "augmentation": self.augmentation,
+            }
+        )
+        self.optimisers["discriminator"] = self._optimiser((self.discriminator, c.lr))
+        self.optimisers["generator"] = self._optimiser((self.generator, c.lr), (self.mapping, c.mapping_lr))
+        self._pictures = c.data.pictures("train")
+        self._feeder = PictureFeeder(self._pictures, c.data)
+        self._real: np.ndarray | None = None
+
+    def _optimiser(self, *parts: tuple[nn.Module, float]) -> AdamP:
+        groups = []
+        for module, lr in parts:
+            decayed = [p for p in module.parameters() if p.ndim > 1]
+            others = [p for p in module.parameters() if p.ndim <= 1]
+            for params, decay in ((decayed, self.config.weight_decay), (others, 0.0)):
+                groups.append({"params": params, "lr": lr, "weight_decay": decay, "decay": False})
+        return AdamP(groups, betas=self.config.betas)
+
+    def batch(self, step: int, progress: float) -> PictureBatch:
+        """Return real pictures."""
+        return self._feeder(step)
+
+    def losses(self, batch: PictureBatch, progress: float) -> dict[str, Tensor]:
+        """Return the losses of both networks on a batch, without penalties; nothing is updated."""
+        images, _ = self.sample(len(batch))
+        real, fake = self.discriminator(batch.images), self.discriminator(images)
+        return {
+            "loss": self._discriminator_loss(real, fake),
+            "generator": self._generator_loss(fake, progress),
+        }
+
+    def train_step(self, batch: PictureBatch, progress: float) -> dict[str, float]:
+        """Train the discriminator, then the generator."""
+        values = self._train_discriminator(batch)
+        return values | self._train_generator(len(batch), batch.step, progress)
+
+    def _train_discriminator(self, batch: PictureBatch) -> dict[str, float]:
+        c, step = self.config, batch.step
+        _train_only(self.discriminator, self.generator, self.mapping)
+        with torch.no_grad():
+            fake, _ = self.sample(len(batch))
+        images = self.augmentation(batch.images)
+        fake = self.augmentation(fake)
+        verdicts = self.discriminator(images), self.discriminator(fake)
+        loss = self._discriminator_loss(*verdicts)
+        values = {
+            "discriminator": loss,
+            "real_logit": verdicts[0].scalar.mean(),
+            "fake_logit": verdicts[1].scalar.mean(),
+        }
+        if c.loss == "wasserstein":
+            loss = loss + 10 * adversarial.gradient_penalty(self.discriminator, images, fake)
+        elif c.r1 and step % c.r1_every == 0:
+            values["r1"] = adversarial.r1_penalty(self.discriminator, images)
+            loss = loss + c.r1 / 2 * values["r1"]
+        if c.cutmix and step % c.cutmix_every == 0:
+            generator = np.random.default_rng([c.data.seed, step, 1])
+            masks = adversarial.cutmix_masks(len(images), images.shape[2], images.shape[3], generator)
+            values["cutmix"] = adversarial.cutmix_consistency(
+                self.discriminator, images, fake, verdicts, masks.to(images.device)
+            )
+            loss = loss + c.cutmix * values["cutmix"]
+        if c.ada:
+            self.augmentation.adjust(verdicts[0].scalar.detach())
+        self._update("discriminator", loss)
+        return _numbers(values)
+
+    def _train_generator(self, count: int, step: int, progress: float) -> dict[str, float]:
+        c = self.config
+        _train_only(self.generator, self.discriminator)
+        self.mapping.requires_grad_(True)
+        images, _ = self.sample(count)
+        loss = self._generator_loss(self.discriminator(self.augmentation(images)), progress)
+        values = {"generator": loss}
+        if c.path_length and step % c.path_length_every == 0:
+            # half a batch is enough for an estimate and halves the costliest step
+            some, styles = self.sample(max(1, count // 2))
+            values["path_length"] = self.path(some, styles)
+            loss = loss + c.path_length * values["path_length"]
+        if c.hessian and step % c.path_length_every == 0:
+            from ..hessian import hessian_penalty
+
+            w = self.mapping(self._codes(max(1, count // 2)))
+            noise = self._noise(len(w))
+            values["hessian"] = hessian_penalty(lambda styles: self.generator(styles, noise), w)
+            loss = loss + c.hessian * values["hessian"]
+        self._update("generator", loss)
+        return _numbers(values)
+
+    def sample(self, count: int) -> tuple[Tensor, Tensor]:
+        """Return generated pictures (count, T·C, H, W) and their styles (count, slots, D), some of them mixed."""
+        slots = self.generator.slots
+        styles = self.mapping(self._codes(count))[:, None].expand(-1, slots, -1)
+        if self.config.mixing:
+            others = self.mapping(self._codes(count))[:, None].expand(-1, slots, -1)
+            # the first slot of the second style; `slots` for pictures of one style
+            crossover = torch.where(
+                torch.rand(count) < self.config.mixing, torch.randint(1, slots, (count,)), slots
+            ).to(styles.device)
+            second = torch.arange(slots, device=styles.device)[None] >= crossover[:, None]
+            styles = torch.where(second[:, :, None], others, styles)
+        images: Tensor = self.generator(styles)
+        return images, styles
+
+    def _codes(self, count: int) -> Tensor:
+        return torch.randn(count, self.mapping.config.latent, device=device_of(self.mapping))
+
+    def _noise(self, count: int) -> list[Tensor]:
+        shapes = self.generator.noise_shapes
+        return [torch.randn(count, 1, *shape, device=device_of(self.generator)) for shape in shapes]
+
+    def _discriminator_loss(self, real: nets.Verdict, fake: nets.Verdict) -> Tensor:
+        if self.config.loss == "wasserstein":
+            return adversarial.wasserstein_discriminator(real, fake)
+        return adversarial.non_saturating_discriminator(real, fake)
+
+    def _generator_loss(self, fake: nets.Verdict, progress: float) -> Tensor:
+        share = 1 - (1 - self.config.top_k) * min(1.0, max(0.0, 2 * progress - 0.5))
+        if share < 1:
+            fake = fake._replace(scalar=adversarial.top_k(fake.scalar, share))
+        if self.config.loss == "wasserstein":
+            return adversarial.wasserstein_generator(fake)
+        return adversarial.non_saturating_generator(fake)
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        optimiser = self.optimisers[name]
+        optimiser.zero_grad(set_to_none=True)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss of the {name} is not finite")
+        loss.backward()
+        params = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+        norm = nn.utils.clip_grad_norm_(params, math.inf)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f"a gradient of the {name} is not finite")
+        optimiser.step()
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return the Fréchet distance and KID between samples and training pictures, in domain features.
+
+        256 samples against 256 training pictures, always the same codes; a monitor of progress, not a result.
+        """
+        fake = self.fixed_samples(_SAMPLES)
+        if self._real is None:
+            self._real = domain_features(
+                self._pictures.all(_SAMPLES)[:, :1].numpy(), self._pictures.pixel_size
+            )
+        features = domain_features(fake[:, :1].cpu().numpy(), self._pictures.pixel_size)
+        return {
+            "domain_frechet_distance": metrics.frechet_distance(self._real, features),
+            "domain_kid": metrics.kid(self._real, features),
+            "deviation": float(fake.std()),
+        }
+
+    @torch.no_grad()
+    def fixed_samples(self, count: int) -> Tensor:
+        """Return pictures (count, T·C, H, W) of codes and noise that never change."""
+        device = device_of(self.mapping)
+        source = torch.Generator().manual_seed(0)
+        pictures = []
+        for first in range(0, count, 16):
+            size = min(16, count - first)
+            z = torch.randn(size, self.mapping.config.latent, generator=source)
+            noise = [torch.randn(size, 1, *s, generator=source) for s in self.generator.noise_shapes]
+            pictures.append(self.generator(self.mapping(z.to(device)), [n.to(device) for n in noise]))
+        return torch.cat(pictures)
+
+    def preview(self) -> np.ndarray:
+        """Return a sheet of samples (H, W) uint8, always of the same codes."""
+        rows, columns = _PREVIEW
+        images = self.fixed_samples(rows * columns)[:, 0].cpu()
+        sheet = images.unflatten(0, (rows, columns)).permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
+        picture: np.ndarray = ((sheet + 3) / 6 * 255).clamp(0, 255).byte().numpy()
+        return picture
+
+    def save(self, path: Path, training: dict[str, Any]) -> None:
+        """Write the model: generator, mapping network and discriminator."""
+        values: dict[str, JsonValue] = {**self.validate()}
+        shown = training["steps"] * self.config.data.batch
+        about = self.config.data.card(
+            self._pictures,
+            description="Generates pictures of trapped yeast.",
+            metrics=values,
+            training=training | {"images_shown": shown, "settings": self.config.model_dump(mode="json")},
+        )
+        networks = {"cellgan": self.generator, "mapping": self.mapping, "discriminator": self.discriminator}
+        Model(self.config.model_name, "cellgan", networks, about).save(path)
+
+
+def start_from(model: Model, networks: dict[str, nn.Module]) -> None:
+    """Load the weights of a model of the same or of a smaller picture size into new networks.
+
+    The blocks that only the larger networks have keep their fresh weights.
+
+    Raises
+    ------
+    CellSimError
+        If nothing fits.
+    """
+    for role, network in networks.items():
+        if role not in model.networks:
+            continue
+        own = network.state_dict()
+        found = {
+            key: value
+            for key, value in model.networks[role].state_dict().items()
+            if key in own and own[key].shape == value.shape
+        }
+        if not found:
+            raise CellSimError(
+                f"Model {model.name!r} has no weights that fit the network {role!r} to be trained."
+            )
+        network.load_state_dict(found, strict=False)
+
+
+def _train_only(network: nn.Module, *others: nn.Module) -> None:
+    network.requires_grad_(True)
+    for other in others:
+        other.requires_grad_(False)
+
+
+def _numbers(values: dict[str, Tensor]) -> dict[str, float]:
+    return {name: float(value.detach()) for name, value in values.items()}
