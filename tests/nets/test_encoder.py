@@ -104,3 +104,10 @@ def test_bad_input_gets_a_sentence() -> None:
     for size in (31, 16, 1024):
         with pytest.raises(ValueError, match="size"):
             create_encoder("lite", size=size)
+
+
+def test_weights_of_a_small_size_fit_the_coarse_blocks_of_a_larger_one() -> None:
+    small, large = (create_encoder("lite", size=size).state_dict() for size in (32, 64))
+    shared = {key for key, value in small.items() if key in large and large[key].shape == value.shape}
+    # all but what looks at the picture itself
+    assert set(small) - shared == {"blocks.32.first.weight", "blocks.32.residual.weight"}

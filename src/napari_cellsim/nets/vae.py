@@ -75,16 +75,23 @@ class ResidualVAE(nn.Module):
         widths = block_widths(config.widths, config.size)
         self._image = (config.channels * config.frames, config.size, config.size)
         inputs = (self._image[0], *widths[:-1])
-        self.encoder = nn.ModuleList(
-            ResidualBlock(i, o, "instance", config.activation) for i, o in zip(inputs, widths, strict=True)
+        # Named by the side of their pictures, so that weights find their place in a network of another size.
+        sides = [str(config.size >> level) for level in range(len(widths))]
+        self.encoder = nn.ModuleDict(
+            {
+                side: ResidualBlock(i, o, "instance", config.activation)
+                for side, i, o in zip(sides, inputs, widths, strict=True)
+            }
         )
-        coarse = widths[::-1]
-        self.decoder = nn.ModuleList(
-            ResidualBlock(i, o, "instance", config.activation)
-            for i, o in zip((coarse[0], *coarse[:-1]), coarse, strict=True)
+        outputs = widths[::-1]
+        self.decoder = nn.ModuleDict(
+            {
+                side: ResidualBlock(i, o, "instance", config.activation)
+                for side, i, o in zip(sides[::-1], (outputs[0], *outputs[:-1]), outputs, strict=True)
+            }
         )
-        self.to_code = nn.Linear(4 * coarse[0], 2 * config.latent)
-        self.from_code = nn.Linear(config.latent, 4 * coarse[0])
+        self.to_code = nn.Linear(4 * outputs[0], 2 * config.latent)
+        self.from_code = nn.Linear(config.latent, 4 * outputs[0])
         self.to_image = nn.Conv2d(widths[0], self._image[0], 1)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,7 +118,7 @@ class ResidualVAE(nn.Module):
                 "crop or resample them first."
             )
         x = images
-        for block in self.encoder:
+        for block in self.encoder.values():
             x = F.max_pool2d(block(x[:, None])[:, 0], 2)
         mean, log_variance = self.to_code(x.flatten(1)).chunk(2, dim=1)
         return mean, log_variance.clamp(*_LOG_VARIANCE_RANGE)
@@ -119,7 +126,7 @@ class ResidualVAE(nn.Module):
     def decode(self, code: Tensor) -> Tensor:
         """Return the pictures (B, T·C, H, W), standardised, of codes (B, D)."""
         x = self.from_code(code).unflatten(1, (-1, 2, 2))
-        for block in self.decoder:
+        for block in self.decoder.values():
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = block(x[:, None])[:, 0]
         image: Tensor = self.to_image(x)

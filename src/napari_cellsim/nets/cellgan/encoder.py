@@ -102,8 +102,12 @@ class GuidanceEncoder(nn.Module):
         self.config = config
         widths = block_widths(config.widths, config.size)
         inputs = (config.channels * config.frames, *widths[:-1])
-        self.blocks = nn.ModuleList(
-            ResidualBlock(i, o, "instance", config.activation) for i, o in zip(inputs, widths, strict=True)
+        # Named by the side of their pictures, so that weights find their place in a network of another size.
+        self.blocks = nn.ModuleDict(
+            {
+                str(config.size >> level): ResidualBlock(i, o, "instance", config.activation)
+                for level, (i, o) in enumerate(zip(inputs, widths, strict=True))
+            }
         )
         features = 4 * widths[-1]
         self.head = nn.Linear(features, config.latent)
@@ -153,7 +157,7 @@ class GuidanceEncoder(nn.Module):
                 f"not {tuple(images.shape[1:])}; crop or resample them first."
             )
         x = images
-        for block in self.blocks:
+        for block in self.blocks.values():
             x = F.avg_pool2d(block(x[:, None])[:, 0], 2)
         features = x.flatten(1)
         offset = self.plus_head(features).unflatten(1, (c.slots, c.latent)) if c.plus else None

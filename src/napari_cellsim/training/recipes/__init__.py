@@ -5,13 +5,17 @@ from __future__ import annotations
 from .cellgan import CellGANConfig, CellGANRecipe
 from .flow import FlowConfig, FlowRecipe
 from .forecast import SDCNetConfig, SDCNetRecipe
+from .guidance_encoder import GuidanceEncoderConfig, GuidanceEncoderRecipe
 from .segmentation import SegmentationConfig, SegmentationRecipe
+from .vae import VAEConfig, VAERecipe
 
 RECIPES = {
     "segmentation": (SegmentationConfig, SegmentationRecipe),
     "flow": (FlowConfig, FlowRecipe),
     "sdcnet": (SDCNetConfig, SDCNetRecipe),
     "cellgan": (CellGANConfig, CellGANRecipe),
+    "guidance_encoder": (GuidanceEncoderConfig, GuidanceEncoderRecipe),
+    "vae": (VAEConfig, VAERecipe),
 }
 
 __all__ = [
@@ -20,8 +24,12 @@ __all__ = [
     "CellGANRecipe",
     "FlowConfig",
     "FlowRecipe",
+    "GuidanceEncoderConfig",
+    "GuidanceEncoderRecipe",
     "SDCNetConfig",
     "SDCNetRecipe",
     "SegmentationConfig",
     "SegmentationRecipe",
+    "VAEConfig",
+    "VAERecipe",
 ]
