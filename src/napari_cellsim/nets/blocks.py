@@ -107,6 +107,8 @@ class ResidualBlock(nn.Module):
         See `make_norm` and `make_activation`.
     first_kernel_time : int
         Length in time of the first convolution; 1 except for a stem that mixes frames.
+    bias : bool
+        Whether the convolutions before the norms have one; instance norm takes it away again.
     """
 
     def __init__(
@@ -116,17 +118,19 @@ class ResidualBlock(nn.Module):
         norm: Norm,
         activation: Activation,
         first_kernel_time: int = 1,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.first: nn.Module
         if first_kernel_time == 1:
-            self.first = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+            self.first = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
         else:
             padding = (first_kernel_time // 2, 1, 1)
-            self.first = nn.Conv3d(in_channels, out_channels, (first_kernel_time, 3, 3), padding=padding)
+            kernel = (first_kernel_time, 3, 3)
+            self.first = nn.Conv3d(in_channels, out_channels, kernel, padding=padding, bias=bias)
         self.norm1 = make_norm(norm, out_channels)
         self.act1 = make_activation(activation)
-        self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=bias)
         self.norm2 = make_norm(norm, out_channels)
         self.act2 = make_activation(activation)
         self.residual = nn.Conv2d(in_channels, out_channels, 1)

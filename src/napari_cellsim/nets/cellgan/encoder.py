@@ -105,7 +105,7 @@ class GuidanceEncoder(nn.Module):
         # Named by the side of their pictures, so that weights find their place in a network of another size.
         self.blocks = nn.ModuleDict(
             {
-                str(config.size >> level): ResidualBlock(i, o, "instance", config.activation)
+                str(config.size >> level): ResidualBlock(i, o, "instance", config.activation, bias=False)
                 for level, (i, o) in enumerate(zip(inputs, widths, strict=True))
             }
         )
