@@ -140,7 +140,7 @@ class Generated:
             raise CellSimError(
                 f"There is no picture {outside[0]}: {self.name!r} holds {len(self)}, numbered from 0."
             )
-        parts = {
+        parts: dict[str, Any] = {
             key: None if getattr(self, key) is None else getattr(self, key)[chosen]
             for key in ("images", "latents", "noise_seeds", "intensity", "z", "guides")
         }

@@ -1,0 +1,322 @@
+"""Look-alikes of guide pictures: the guidance encoder's answer, and its refinement by projection."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import CellSimError, Event, JobToken, hash_array
+from .batches import Clock, draw_job, in_batches, in_units, run
+from .events import RefinementReady
+from .generated import Generated
+from .likeness import likeness, psnr
+from .matching import Region, match_guides
+from .points import points_of
+from .seeds import Noise, check_seed, noise_seeds
+
+if TYPE_CHECKING:
+    from ..models import Model
+    from .renderer import Renderer
+
+Space = Literal["w", "w+"]
+
+
+def encode(model: Model | str | Path, images: Any, **options: Any) -> Generated:
+    """Find the latents whose pictures look like guide pictures.
+
+    Parameters
+    ----------
+    model : Model, str or Path
+        A Cell-GAN or an autoencoder, or the name or file of one.
+    images : TimeLapse or anything that `open_timelapse` reads
+        The guides, see `match_guides`.
+    **options
+        As for `encode_job`, such as ``refine_steps=200``.
+
+    Returns
+    -------
+    Generated
+        One look-alike per guide; PSNR and SSIM stand in its records, what was done to the guides in its notes.
+
+    Raises
+    ------
+    CellSimError
+        With one sentence, if something about the input is wrong.
+    """
+    return run(encode_job(model, images, **options))
+
+
+def encode_job(
+    model: Model | str | Path,
+    images: Any,
+    *,
+    at: int | Sequence[int] | None = None,
+    channel: int = 0,
+    plane: int = 0,
+    regions: Sequence[Region] | None = None,
+    pixel_size: float | None = None,
+    space: Space | None = None,
+    refine_steps: int = 0,
+    noise: Noise = "none",
+    seed: int = 0,
+    device: str = "auto",
+    token: JobToken | None = None,
+) -> Generator[Event, None, Generated]:
+    """Encode as a job: yields progress and pictures, returns what `encode` returns.
+
+    Parameters
+    ----------
+    model, images
+        See `encode`.
+    at, channel, plane, regions, pixel_size
+        See `match_guides`.
+    space : {"w", "w+"}, optional
+        One latent for the whole generator, or one per slot; W+ if not given, W for an autoencoder.
+    refine_steps : int
+        Steps of projection after the encoder's answer; a model without an encoder needs them.
+    noise, seed
+        Noise maps of the look-alikes, see `generate`; the projection keeps them.
+    device, token
+        As for `generate_job`.
+
+    Yields
+    ------
+    Progress, PicturesReady or RefinementReady
+    """
+    _check_steps(refine_steps, least=0)
+    check_seed(seed)
+    from .renderer import Renderer
+
+    renderer, token = Renderer(model, device), token or JobToken()
+    space = _space(renderer, space)
+    if not _has_encoder(renderer) and not refine_steps:
+        raise CellSimError(
+            f"Model {renderer.model.name!r} has no guidance encoder; refine from its mean picture (refine_steps, such "
+            "as 200), or choose a model that has one."
+        )
+    guides = match_guides(
+        images, renderer.model, at=at, channel=channel, plane=plane, regions=regions, pixel_size=pixel_size
+    )
+    notes = list(guides.notes)
+    latents, start = _first_answer(renderer, guides.standardised, space, notes, token)
+    seeds = noise_seeds(noise if renderer.is_gan else "none", seed, len(latents))
+    drawn = yield from draw_job(renderer, latents, seeds, guides.intensity, token=token)
+    config: dict[str, Any] = {
+        "space": space,
+        "refine_steps": 0,
+        "noise": noise,
+        "seed": seed,
+        "at": at,
+        "channel": channel,
+    }
+    config |= {"plane": plane, "regions": regions, "pixel_size": pixel_size, "truncation": 1.0}
+    facts = renderer.facts() | {"interval": guides.interval or renderer.facts()["interval"]}
+    result = Generated(
+        images=drawn,
+        latents=latents,
+        noise_seeds=seeds,
+        intensity=guides.intensity,
+        guides=guides.images,
+        kind="guided",
+        name=f"{guides.name} look-alike",
+        channel_names=guides.channel_names,
+        records=tuple(
+            record | {"start": start, "steps": 0} | likeness(image, guide, "_before") | likeness(image, guide)
+            for record, image, guide in zip(guides.records, drawn, guides.images, strict=True)
+        ),
+        provenance=renderer.provenance(config, notes) | {"input": {"hash": hash_array(guides.images)}},
+        **facts,
+    )
+    if refine_steps:
+        result = yield from _refine(renderer, result, space, refine_steps, seed, token)
+    return result
+
+
+def project(
+    model: Model | str | Path, generated: Generated, *, steps: int = 200, **options: Any
+) -> Generated:
+    """Bring look-alikes nearer to their guides by optimising their latents.
+
+    Parameters
+    ----------
+    model : Model, str or Path
+        The model that made them.
+    generated : Generated
+        What `encode` returned: it holds the guides.
+    steps : int
+        Steps of Adam per picture, at least 1.
+    **options
+        As for `project_job`.
+
+    Returns
+    -------
+    Generated
+        Never with a higher loss than before; its records hold PSNR and SSIM before and after.
+
+    Raises
+    ------
+    CellSimError
+        If there are no guides, or the model does not fit.
+
+    Notes
+    -----
+    Image2StyleGAN (Abdal, Qin and Wonka, ICCV 2019), with squared error, gradients on several scales and features of
+    the model's own discriminator where it holds one; the provenance says which.
+    """
+    return run(project_job(model, generated, steps=steps, **options))
+
+
+def project_job(
+    model: Model | str | Path,
+    generated: Generated,
+    *,
+    steps: int = 200,
+    space: Space | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    token: JobToken | None = None,
+) -> Generator[Event, None, Generated]:
+    """Project as a job: yields progress and the best look-alikes so far, returns what `project` returns.
+
+    Parameters
+    ----------
+    model, generated, steps
+        See `project`.
+    space : {"w", "w+"}, optional
+        Where to move; W+ if not given, W for an autoencoder.
+    seed : int
+        Seed of the noise on the latents.
+    device, token
+        As for `generate_job`.
+
+    Yields
+    ------
+    Progress or RefinementReady
+    """
+    _check_steps(steps, least=1)
+    check_seed(seed)
+    if generated.guides is None:
+        raise CellSimError(
+            f"The pictures of {generated.name!r} have no guides to come nearer to; encode a guide picture first."
+        )
+    from .renderer import Renderer
+
+    renderer = Renderer(model, device)
+    points = points_of(renderer, generated)
+    if generated.images.shape[1:] != (renderer.frames, renderer.channels, renderer.size, renderer.size):
+        raise CellSimError(
+            f"The guides of {generated.name!r} do not have the size, frames or channels of model "
+            f"{renderer.model.name!r}; encode them again."
+        )
+    space = _space(renderer, space)
+    if space == "w" and points.latents.shape[1] > 1:
+        raise CellSimError(
+            f"The latents of {generated.name!r} differ from slot to slot, so they cannot be refined in W: choose W+."
+        )
+    return (yield from _refine(renderer, generated, space, steps, seed, token or JobToken()))
+
+
+def _check_steps(steps: int, least: int) -> None:
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < least:
+        raise CellSimError(
+            f"The number of refinement steps is {steps}; it must be a whole number of at least {least}."
+        )
+
+
+def _space(renderer: Renderer, space: Space | None) -> Space:
+    if space is None:
+        return "w+" if renderer.is_gan else "w"
+    if space not in ("w", "w+"):
+        raise CellSimError(f"The latent space is {space!r}; choose w or w+.")
+    if space == "w+" and not renderer.is_gan:
+        raise CellSimError(
+            f"Model {renderer.model.name!r} is an autoencoder, whose one code has no slots: choose space w."
+        )
+    return space
+
+
+def _has_encoder(renderer: Renderer) -> bool:
+    return not renderer.is_gan or "encoder" in renderer.model.networks
+
+
+def _first_answer(
+    renderer: Renderer, guides: NDArray[np.float32], space: Space, notes: list[str], token: JobToken
+) -> tuple[NDArray[np.float32], str]:
+    """Return latents (N, L, D) of standardised guides and what they come from, "encoder" or "mean"."""
+    if not _has_encoder(renderer):
+        notes.append(
+            f"Model {renderer.model.name!r} has no guidance encoder; projection starts at its mean picture."
+        )
+        latents = np.tile(renderer.mean()[0], (len(guides), 1, 1))
+        return renderer.expand(latents) if space == "w+" else latents, "mean"
+    plus = space == "w+" and bool(renderer.encoder.config.plus)
+    if space == "w+" and not plus:
+        notes.append(
+            f"The guidance encoder of {renderer.model.name!r} answers in W only; each slot starts with the same latent."
+        )
+
+    def answer(part: slice) -> NDArray[np.float32]:
+        return renderer.encode(guides[part], plus)
+
+    parts = in_batches(answer, len(guides), renderer.batch, renderer.device, token)
+    latents = np.concatenate([found for _, found in parts])
+    return renderer.expand(latents) if space == "w+" else latents, "encoder"
+
+
+def _refine(
+    renderer: Renderer, result: Generated, space: Space, steps: int, seed: int, token: JobToken
+) -> Generator[Event, None, Generated]:
+    from .projection import project_steps
+
+    assert result.guides is not None
+    assert result.intensity is not None
+    starts = renderer.expand(result.latents) if space == "w+" else result.latents
+    scale = result.intensity[:, None, :, :, None, None]
+    standardised = ((result.guides - scale[:, :, :, 0]) / scale[:, :, :, 1]).astype(np.float32)
+    clock, images, latents, records = Clock(steps * len(result), "Step"), [], [], []
+    yield clock.progress()
+    for i, guide in enumerate(result.guides):
+        seeds = np.random.SeedSequence((seed, i)).generate_state(1)
+        looks = project_steps(
+            renderer, standardised[i], starts[i], int(result.noise_seeds[i]), steps, int(seeds[0]), token
+        )
+        losses = []
+        for look in looks:
+            losses.append(look.loss)
+            latent = look.latent
+            if look.picture is not None:
+                image = in_units(look.picture[None], result.intensity[i : i + 1])[0]
+                yield RefinementReady(i, look.step, image, psnr(image, guide))
+            yield clock.progress(min(look.step, 1))
+        images.append(image)
+        latents.append(latent)
+        before = likeness(result.images[i], guide, "_before")
+        old = result.records[i] if result.records else {}
+        more = {"steps": int(old.get("steps", 0)) + steps, "loss_before": losses[0], "loss": losses[-1]}
+        records.append(old | before | likeness(image, guide) | more)
+    config = result.provenance.get("config", {}) | {
+        "space": space,
+        "refine_steps": steps,
+        "refine_seed": seed,
+    }
+    terms = ["mean squared error", "gradients on 4 scales"]
+    if "discriminator" in renderer.model.networks:
+        terms.append("discriminator features")
+    return replace(
+        result,
+        images=np.stack(images),
+        latents=np.stack(latents),
+        z=None,
+        kind="guided",
+        records=tuple(records),
+        provenance={
+            **result.provenance,
+            **renderer.provenance(config, result.notes),
+            "loss": terms,
+        },
+    )

@@ -1,0 +1,181 @@
+"""Project a picture into the latent space by optimisation (Image2StyleGAN)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..base import JobToken
+from .renderer import Renderer
+
+# Image2StyleGAN in the settings of the common StyleGAN2 projectors (MODELS.md §4.4).
+RATE, RAMP_UP, RAMP_DOWN = 0.1, 0.05, 0.25
+NOISE, NOISE_UNTIL = 0.05, 0.75
+# Every so many steps the latent without noise is looked at, which costs one more picture.
+LOOK = 10
+_SCALES = 4
+
+
+@dataclass(frozen=True)
+class Look:
+    """The best latent so far.
+
+    Parameters
+    ----------
+    step : int
+        Steps done.
+    latent : numpy.ndarray
+        (L, D) float32.
+    picture : numpy.ndarray or None
+        (T, C, Y, X) float32 in network units; None if nothing has changed since the last look.
+    loss : float
+        Of that picture.
+    """
+
+    step: int
+    latent: NDArray[np.float32]
+    picture: NDArray[np.float32] | None
+    loss: float
+
+
+class GuideLoss:
+    """Distance of pictures to a guide: squared error, gradients on four scales, and the discriminator's features.
+
+    Parameters
+    ----------
+    guide : Tensor
+        (1, T·C, H, W) standardised.
+    discriminator : torch.nn.Module or None
+        Whose encoder maps are compared, channels normalised to length 1 at each pixel (as Zhang et al., CVPR 2018,
+        compare those of VGG); None leaves that term out.
+    """
+
+    def __init__(self, guide: Tensor, discriminator: Any = None) -> None:
+        self._guide, self._discriminator = guide, discriminator
+        with torch.no_grad():
+            self._gradients = _gradients(guide)
+            self._features = self._features_of(guide)
+
+    def _features_of(self, pictures: Tensor) -> list[Tensor]:
+        if self._discriminator is None:
+            return []
+        return [F.normalize(maps, dim=1) for maps in self._discriminator.features(pictures)]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Return the loss (scalar) of one picture (1, T·C, H, W); differentiable."""
+        loss = F.mse_loss(picture, self._guide)
+        pairs = zip(_gradients(picture), self._gradients, strict=True)
+        loss = loss + torch.stack([F.l1_loss(one, other) for one, other in pairs]).mean()
+        for one, other in zip(self._features_of(picture), self._features, strict=True):
+            loss = loss + (one - other).square().sum(1).mean() / len(self._features)
+        return loss
+
+
+def _gradients(pictures: Tensor) -> list[Tensor]:
+    """Return differences between neighbours along both axes, on scales 1, 2, 4 and 8."""
+    found = []
+    for level in range(_SCALES):
+        x = pictures if level == 0 else F.avg_pool2d(pictures, 2**level)
+        found += [x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]]
+    return found
+
+
+def rate(progress: float) -> float:
+    """Return the learning rate: 5 % linear ramp-up, cosine ramp-down over the last quarter.
+
+    Parameters
+    ----------
+    progress : float
+        Share of the steps done, from 0 to 1.
+    """
+    down = min(1.0, (1.0 - progress) / RAMP_DOWN)
+    return RATE * (0.5 - 0.5 * math.cos(math.pi * down)) * min(1.0, progress / RAMP_UP)
+
+
+def project_steps(
+    renderer: Renderer,
+    guide: NDArray[np.float32],
+    start: NDArray[np.float32],
+    noise_seed: int,
+    steps: int,
+    seed: int,
+    token: JobToken,
+) -> Iterator[Look]:
+    """Improve the latent of one guide, yielding the best after each step.
+
+    Latents are optimised in units of their spread, ``w̄ + σ u``, so that the rate fits any mapping network; Gaussian
+    noise of 0.05 max(0, 1 - t/0.75)² such units is added to them (t from 0 to 1).
+
+    Parameters
+    ----------
+    renderer : Renderer
+        The model.
+    guide : numpy.ndarray
+        (T, C, Y, X) float32 standardised.
+    start : numpy.ndarray
+        (L, D) float32, where to start; L = 1 stays in W, L = slots moves in W+.
+    noise_seed : int
+        Of the picture's noise maps, which stay as they are.
+    steps : int
+        Steps of Adam.
+    seed : int
+        Seed of the noise on the latent.
+    token : JobToken
+        To cancel or pause.
+    """
+    device = renderer.device
+    mean, deviation = renderer.mean()
+    centre = torch.from_numpy(mean).to(device)
+    target = torch.from_numpy(np.ascontiguousarray(guide)).to(device).flatten(0, 1)[None]
+    discriminator = renderer.ready("discriminator") if "discriminator" in renderer.model.networks else None
+    loss_of = GuideLoss(target, discriminator)
+    noise = renderer.noise(np.array([noise_seed], dtype=np.int64))
+    u = ((torch.from_numpy(start).to(device) - centre) / deviation).requires_grad_()
+    optimiser = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.999))
+    generator = torch.Generator().manual_seed(seed)
+
+    def latent_of(point: Tensor) -> Tensor:
+        return (centre + deviation * point)[None]
+
+    best = _look(0, renderer, start, renderer.draw(torch.from_numpy(start).to(device)[None], noise), loss_of)
+    yield best
+    for step in range(steps):
+        token.check()
+        progress = step / steps
+        strength = NOISE * max(0.0, 1.0 - progress / NOISE_UNTIL) ** 2
+        jitter = strength * torch.randn(u.shape, generator=generator).to(device)
+        optimiser.param_groups[0]["lr"] = rate((step + 1) / steps if steps > 1 else 0.5)
+        loss = loss_of(renderer.draw(latent_of(u + jitter), noise))
+        # Asking for this gradient alone leaves those of the user's networks untouched.
+        (u.grad,) = torch.autograd.grad(loss, [u])
+        optimiser.step()
+        found = None
+        if (step + 1) % LOOK == 0 or step + 1 == steps:
+            with torch.no_grad():
+                latent = latent_of(u)
+                found = _look(
+                    step + 1, renderer, latent[0].cpu().numpy(), renderer.draw(latent, noise), loss_of
+                )
+        if found is not None and found.loss < best.loss:
+            best = found
+            yield best
+        else:
+            yield Look(step + 1, best.latent, None, best.loss)
+
+
+def _look(
+    step: int, renderer: Renderer, latent: NDArray[np.float32], drawn: Tensor, loss_of: GuideLoss
+) -> Look:
+    with torch.no_grad():
+        loss = float(loss_of(drawn))
+        picture = drawn.detach().float().cpu().numpy()
+    shape = (renderer.frames, renderer.channels, renderer.size, renderer.size)
+    return Look(step, latent, picture.reshape(shape), loss)
