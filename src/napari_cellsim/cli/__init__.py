@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..base import CellSimError, JobCancelled
-from . import demo, doctor, forecast, models, phantom, train
+from . import demo, doctor, forecast, generate, models, phantom, train
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -55,12 +55,14 @@ def _about(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop."),
     ] = False,
 ) -> None:
-    """Forecast time-lapse microscopy of trapped cells, and simulate it."""
+    """Forecast time-lapse microscopy of trapped cells, generate it, and simulate it."""
 
 
 app.command("demo")(demo.demo)
 app.command("predict")(forecast.predict)
 app.command("evaluate")(forecast.evaluate)
+app.command("generate")(generate.generate)
+app.command("encode")(generate.encode)
 app.command("phantom")(phantom.phantom)
 app.command("models")(models.models)
 app.command("import-weights")(models.import_weights)
