@@ -14,6 +14,7 @@ from .model import Model, check_keys
 if TYPE_CHECKING:
     from torch import Tensor
 
+KINDS = ("pwcnet", "multistylegan")
 _NUMBERS = ("One", "Two", "Thr", "Fou", "Fiv", "Six")
 _LICENCE = (
     "CC BY-NC-SA 4.0 (NVIDIA): non-commercial use only. Brought by the user; not part of napari-cellsim."
@@ -32,14 +33,16 @@ def import_weights(path: str | Path, kind: str = "pwcnet") -> Model:
     path : str or Path
         For ``kind="pwcnet"``: ``pwc_net.pth.tar`` or ``pwc_net_chairs.pth.tar`` of the authors, or
         ``network-default.pytorch`` of the well-known reimplementation.
-    kind : {"pwcnet"}
+        For ``kind="multistylegan"``: ``checkpoint_100.pt`` of the authors, or the generator's weights alone.
+    kind : {"pwcnet", "multistylegan"}
         What the file holds.
 
     Returns
     -------
     Model
-        Its network takes blue, green, red pictures (B, 3, H, W) in [0, 1], or grey ones (B, 1, H, W), and
-        returns flow in px at their size. `store` keeps it for later sessions.
+        PWC-Net: its network takes blue, green, red pictures (B, 3, H, W) in [0, 1], or grey ones (B, 1, H, W), and
+        returns flow in px at their size. Multi-StyleGAN: a model of kind "cellgan" that draws three frames of
+        brightfield and GFP. `store` keeps it for later sessions.
 
     Raises
     ------
@@ -50,12 +53,22 @@ def import_weights(path: str | Path, kind: str = "pwcnet") -> Model:
     -----
     The file is read with ``weights_only=True``: nothing in it is executed.
     """
-    if kind != "pwcnet":
-        raise CellSimError(f"Weights of kind {kind!r} cannot be imported; the known kind is 'pwcnet'.")
+    if kind not in KINDS:
+        raise CellSimError(
+            f"Weights of kind {kind!r} cannot be imported; the known kinds are {', '.join(map(repr, KINDS))}."
+        )
+    path = Path(path)
+    content = _read(path)
+    if kind == "multistylegan":
+        from .import_multistylegan import multistylegan
+
+        return multistylegan(path, content)
+    return _pwcnet(path, _table(path, content))
+
+
+def _pwcnet(path: Path, state: dict[str, Tensor]) -> Model:
     from napari_cellsim import nets
 
-    path = Path(path)
-    state = _read_checkpoint(path)
     theirs = _pwcnet_names(path, state)
     network = nets.create("pwcnet", "thesis")
     own = network.state_dict()
@@ -78,14 +91,14 @@ def import_weights(path: str | Path, kind: str = "pwcnet") -> Model:
     return Model(stem, "pwcnet", {"pwcnet": network}, card)
 
 
-def _read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a PyTorch file by name, without the prefix that data-parallel training leaves."""
+def _read(path: Path) -> Any:
+    """Return the content of a PyTorch file: tensors, numbers, texts, lists and tables, nothing else."""
     import torch
 
     if not path.is_file():
         raise CellSimError(f"There is no file {path}; give the path of the downloaded weights.")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (
         pickle.UnpicklingError,
         RuntimeError,
@@ -98,6 +111,12 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise CellSimError(
             f"{path} cannot be read as PyTorch weights; it is damaged, of another kind, or holds more than weights."
         ) from error
+
+
+def _table(path: Path, content: Any) -> dict[str, Tensor]:
+    """Return weights by name, without the prefix that data-parallel training leaves."""
+    import torch
+
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict) or not content or not all(torch.is_tensor(v) for v in content.values()):
