@@ -71,6 +71,17 @@ def test_brightness_and_contrast_are_one_line_per_picture() -> None:
     assert torch.log2(slope).std().item() == pytest.approx(0.2, rel=0.2)
 
 
+def test_mixed_precision_does_not_blur() -> None:
+    torch.manual_seed(0)
+    image = torch.randn(1, 1, 200, 200)
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = always(mirror=True)(image.expand(8, -1, -1, -1))
+    assert all(
+        torch.allclose(p, image[0], atol=1e-3) or torch.allclose(p, image[0].flip(-1), atol=1e-3)
+        for p in seen
+    )
+
+
 def test_the_share_of_changed_pictures_is_the_probability() -> None:
     torch.manual_seed(0)
     ada = always(brightness=1.0)

@@ -92,10 +92,11 @@ class AdaptiveAugmentation(nn.Module):
 
         All on the device: nothing waits for the result.
         """
-        answers, pictures = real_logits.numel(), len(real_logits)
-        news = [real_logits.float().sign().sum(), *(self.sums.new_tensor(n) for n in (answers, pictures, 1))]
-        self.sums += torch.stack(news)
         signs, count, seen, batches = self.sums.unbind()
+        signs += real_logits.float().sign().sum()
+        count += real_logits.numel()
+        seen += len(real_logits)
+        batches += 1
         due = batches >= self.config.interval
         overfitting = signs / count
         change = (overfitting - self.config.target).sign() * seen / self.config.images
@@ -108,7 +109,9 @@ class AdaptiveAugmentation(nn.Module):
         """Change pictures (B, T·C, H, W), all frames and channels of one alike; standardised intensities."""
         c = self.config
         images = images.to(torch.promote_types(images.dtype, torch.float32))
-        moved = warp(images, self._flow(images).to(images.dtype))
+        with torch.autocast(images.device.type, enabled=False):  # positions need all their digits
+            flow = self._flow(images).to(images.dtype)
+        moved = warp(images, flow)
         shape = (len(images), 1, 1, 1)
         normal = torch.randn(2, *shape, device=images.device)
         factor = self._pick(torch.exp2(c.contrast * normal[0]), torch.ones(shape, device=images.device))
