@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from napari_cellsim import nets
 from napari_cellsim.base import CellSimError
 from napari_cellsim.nets.cellgan.discriminator import minibatch_deviation

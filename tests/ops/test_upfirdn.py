@@ -8,6 +8,7 @@ import scipy.signal
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from napari_cellsim.base import CellSimError
 from napari_cellsim.ops import fir_kernel, upfirdn
 

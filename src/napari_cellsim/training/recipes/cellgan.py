@@ -16,7 +16,9 @@ from ...base import CellSimError
 from ...evaluation import domain_features, metrics
 from ...models import Model, load_model
 from .. import adversarial
+from ..ada import AdaptiveAugmentation
 from ..adamp import AdamP
+from ..hessian import hessian_penalty
 from ..pictures import PictureBatch, PictureConfig, PictureFeeder
 from ..recipe import Recipe, RecipeConfig
 from .common import device_of
@@ -109,8 +111,6 @@ class CellGANRecipe(Recipe):
         self.path = adversarial.PathLength()
         self.augmentation: Any = nn.Identity()
         if c.ada:
-            from ..ada import AdaptiveAugmentation
-
             self.augmentation = AdaptiveAugmentation(target=c.ada)
         if c.start:
             start_from(load_model(c.start), networks)
@@ -200,8 +200,6 @@ class CellGANRecipe(Recipe):
             values["path_length"] = self.path(some, styles)
             loss = loss + c.path_length * values["path_length"]
         if c.hessian and step % c.path_length_every == 0:
-            from ..hessian import hessian_penalty
-
             w = self.mapping(self._codes(max(1, count // 2)))
             noise = self._noise(len(w))
             values["hessian"] = hessian_penalty(lambda styles: self.generator(styles, noise), w)
@@ -317,12 +315,14 @@ def start_from(model: Model, networks: dict[str, nn.Module]) -> None:
     Raises
     ------
     CellSimError
-        If nothing fits.
+        If the model is no Cell-GAN, or nothing of it fits.
     """
-    for role, network in networks.items():
-        if role not in model.networks:
-            continue
-        own = network.state_dict()
+    if model.kind != "cellgan":
+        raise CellSimError(
+            f"Model {model.name!r} is a {model.kind}; training a Cell-GAN can start from a cellgan only."
+        )
+    for role in networks.keys() & model.networks.keys():
+        own = networks[role].state_dict()
         found = {
             key: value
             for key, value in model.networks[role].state_dict().items()
@@ -330,9 +330,10 @@ def start_from(model: Model, networks: dict[str, nn.Module]) -> None:
         }
         if not found:
             raise CellSimError(
-                f"Model {model.name!r} has no weights that fit the network {role!r} to be trained."
+                f"Model {model.name!r} has no weights that fit the network {role!r} to be trained; "
+                "choose other settings."
             )
-        network.load_state_dict(found, strict=False)
+        networks[role].load_state_dict(found, strict=False)
 
 
 def _train_only(network: nn.Module, *others: nn.Module) -> None:
