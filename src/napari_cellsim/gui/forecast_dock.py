@@ -70,6 +70,10 @@ class ForecastDock(QWidget):
         """The chosen movie layer, or None."""
         return self._form.layer.value
 
+    @layer.setter
+    def layer(self, wanted: Any) -> None:
+        self._form.layer.value = viewer_state.find_movie(self._viewer, wanted)
+
     @property
     def at(self) -> int:
         """Index of the last frame that the next forecast may see."""
