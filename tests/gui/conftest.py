@@ -81,3 +81,36 @@ def forecast_dock(make_napari_viewer, small_model):
     _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Forecast")
     dock.viewer = viewer
     return dock
+
+
+@pytest.fixture(scope="session")
+def small_generators(tmp_path_factory) -> Path:
+    """A folder with a small generator of single pictures and one of three frames, untrained."""
+    import torch
+
+    from napari_cellsim.models import Model, ModelCard
+
+    folder = tmp_path_factory.mktemp("generators")
+    for frames, name in ((1, "small-cellgan"), (3, "small-cellgan-movie")):
+        card = ModelCard(
+            description="Makes speckle.",
+            pixel_size=0.864,
+            interval=10.0 if frames == 3 else None,
+            modality="brightfield",
+            normalisation={"method": "standard", "mean": 9000.0, "std": 1500.0},
+        )
+        torch.manual_seed(0)
+        model = Model.create(name, "cellgan", "lite", card=card, size=32, frames=frames)
+        model.save(folder / f"{name}.safetensors")
+    return folder
+
+
+@pytest.fixture
+def generate_dock(make_napari_viewer, small_generators, monkeypatch):
+    """A viewer's Generate dock with the small generator chosen, added as the Plugins menu adds it."""
+    monkeypatch.setenv("CELLSIM_MODEL_DIR", str(small_generators))
+    viewer = make_napari_viewer()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Generate")
+    dock._view.model_form.model.value = small_generators / "small-cellgan.safetensors"
+    dock.viewer = viewer
+    return dock

@@ -28,12 +28,12 @@ def test_every_command_can_be_imported(manifest):
 
 def test_contributions(manifest):
     found = manifest.contributions
-    assert [widget.display_name for widget in found.widgets] == ["Forecast", "Models"]
+    assert [widget.display_name for widget in found.widgets] == ["Forecast", "Generate", "Models"]
     assert [sample.key for sample in found.sample_data] == ["phantom_movie", "phantom_field"]
     assert {menu: [item.command for item in items] for menu, items in found.menus.items()} == {
         "napari/layers/data": ["napari-cellsim.forecast", "napari-cellsim.stack"],
         "napari/layers/visualize": ["napari-cellsim.models"],
-        "napari/file/new_layer": ["napari-cellsim.new_phantom_movie"],
+        "napari/file/new_layer": ["napari-cellsim.new_phantom_movie", "napari-cellsim.generate"],
     }
     (writer,) = found.writers
     assert writer.filename_extensions == [".cellsim.ome.tif"]
@@ -85,7 +85,7 @@ import numpy as np, napari
 from qtpy.QtWidgets import QApplication
 viewer = napari.Viewer(show=False)
 viewer.add_image(np.random.rand(5, 32, 32), name="movie")
-for name in ("Forecast", "Models"):
+for name in ("Forecast", "Generate", "Models"):
     viewer.window.add_plugin_dock_widget("napari-cellsim", name)
 start = time.monotonic()
 while time.monotonic() - start < 2:

@@ -15,7 +15,6 @@ from .forecast_work import MovieFacts
 from .settings import forecast_settings
 from .widgets import calibration_field, form, section, show_row, unknown_or
 
-WHOLE, VIEW = "whole image", "current view"
 THIRD_AXIS = {"as the file says": None, "focal planes (Z)": "TZYX", "channels (C)": "TCYX"}
 OVERLAYS = {
     "flow": (
@@ -132,12 +131,8 @@ class ForecastForm:
     def _make_advanced_section(self, device: str, flow: str) -> None:
         self.region = ComboBox(
             label="Region",
-            choices=lambda _: [
-                (WHOLE, WHOLE),
-                (VIEW, VIEW),
-                *((f"rectangles of {layer.name}", layer) for layer in viewer_state.shapes(self._viewer)),
-            ],
-            value=WHOLE,
+            choices=lambda _: viewer_state.region_choices(self._viewer),
+            value=viewer_state.WHOLE,
             tooltip="What to forecast: everything, what the canvas shows now, or each rectangle of a Shapes layer.",
         )
         self.segmentation = ComboBox(
@@ -287,19 +282,6 @@ class ForecastForm:
             )
         return wanted.data
 
-    def _regions(self, source: Any, wanted: Any) -> list[tuple[int, int, int, int]] | None:
+    def _regions(self, source: Any, wanted: Any) -> list[viewer_state.Region] | None:
         wanted = self.region.value if wanted is None else wanted
-        if wanted == WHOLE or wanted is None:
-            return None
-        if wanted == VIEW:
-            visible = viewer_state.visible_region(source)
-            return None if visible is None else [visible]
-        if isinstance(wanted, str):
-            wanted = viewer_state.find_layer(self._viewer, wanted)
-        if not hasattr(wanted, "data_to_world"):
-            return [tuple(round(number) for number in region) for region in wanted]
-        if wanted not in viewer_state.shapes(self._viewer):
-            raise CellSimError(
-                f"Layer {wanted.name!r} is not a Shapes layer; draw rectangles in a Shapes layer."
-            )
-        return viewer_state.drawn_regions(wanted, source)
+        return viewer_state.chosen_regions(self._viewer, source, wanted)

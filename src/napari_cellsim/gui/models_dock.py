@@ -29,7 +29,14 @@ from .jobs import Job, start_job
 from .links import Links
 from .widgets import button
 
-_KINDS = {"sdcnet": "forecast", "pwcnet": "optical flow", "unet": "segmentation", "": "unusable"}
+_KINDS = {
+    "sdcnet": "forecast",
+    "cellgan": "generate",
+    "vae": "generate (VAE)",
+    "pwcnet": "optical flow",
+    "unet": "segmentation",
+    "": "unusable",
+}
 _ENTRY = Qt.ItemDataRole.UserRole
 
 

@@ -14,6 +14,11 @@ def forecast_settings():
     return get_plugin_settings("napari-cellsim").forecast
 
 
+def generate_settings():
+    """Return the section "Generate": `device`, `number`, `truncation`, `threads`."""
+    return get_plugin_settings("napari-cellsim").generate
+
+
 def opened_models() -> list[Path]:
     """Return the user's own model files that still exist, newest first."""
     text = get_plugin_settings("napari-cellsim").models.opened_files

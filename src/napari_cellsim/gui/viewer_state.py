@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Region = tuple[int, int, int, int]
 METADATA_KEY = "napari_cellsim"
+WHOLE, VIEW = "whole image", "current view"  # choices of a region besides the Shapes layers
 
 
 def movies(viewer: Any) -> list[Image]:
@@ -139,6 +140,48 @@ def drawn_regions(drawing: Shapes, layer: Layer) -> list[Region]:
             )
         regions.append((y0, y1, x0, x1))
     return regions
+
+
+def region_choices(viewer: Any) -> list[tuple[str, Any]]:
+    """Return names and values of the regions to choose from, for `chosen_regions`."""
+    rectangles = [(f"rectangles of {layer.name}", layer) for layer in shapes(viewer)]
+    return [(WHOLE, WHOLE), (VIEW, VIEW), *rectangles]
+
+
+def chosen_regions(viewer: Any, layer: Layer, wanted: Any) -> list[Region] | None:
+    """Return the rectangles of `layer` meant by a choice.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers may be named.
+    layer : Layer
+        Which the regions are cut from.
+    wanted : str, Shapes layer, list of (y0, y1, x0, x1) or None
+        `WHOLE` or None, `VIEW`, a Shapes layer or its name, or rectangles in px.
+
+    Returns
+    -------
+    list of (y0, y1, x0, x1) or None
+        In px; None for the whole image.
+
+    Raises
+    ------
+    CellSimError
+        If there is no such Shapes layer, or nothing of use is drawn in it.
+    """
+    if wanted is None or (isinstance(wanted, str) and wanted == WHOLE):
+        return None
+    if isinstance(wanted, str) and wanted == VIEW:
+        visible = visible_region(layer)
+        return None if visible is None else [visible]
+    if isinstance(wanted, str):
+        wanted = find_layer(viewer, wanted)
+    if not hasattr(wanted, "data_to_world"):
+        return [tuple(round(number) for number in region) for region in wanted]
+    if wanted not in shapes(viewer):
+        raise CellSimError(f"Layer {wanted.name!r} is not a Shapes layer; draw rectangles in a Shapes layer.")
+    return drawn_regions(wanted, layer)
 
 
 def shape_of(layer: Layer) -> tuple[int, ...]:

@@ -1,0 +1,186 @@
+"""The controls of the Generate dock that all its tabs share, and those of its first tab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import ComboBox, SpinBox
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ..base import CellSimError
+from ..models import ModelEntry
+from ..models.header import read_header
+from . import model_list
+from .generate_request import Computing, GenerateRequest
+from .generate_widgets import NumberSlider, SeedField, add_row
+from .settings import generate_settings
+from .widgets import button, form, line
+
+if TYPE_CHECKING:
+    from ..generation import Generated
+
+KINDS = ("cellgan", "vae")
+NOISE = {"new for each picture": "random", "the same for all": "fixed", "none": "none"}
+
+
+class ModelForm:
+    """Which model generates, and on which device.
+
+    Attributes
+    ----------
+    box : QWidget
+        The rows, for the dock to arrange.
+    """
+
+    def __init__(self) -> None:
+        self.model = ComboBox(
+            label="Model",
+            choices=lambda _: [
+                (entry.name, model_list.key_of(entry))
+                for kind in KINDS
+                for entry in model_list.available(kind)
+            ],
+            nullable=True,
+            tooltip="Which network generates. The Models dock says what each was trained on and opens your own.",
+        )
+        devices = ["auto", "cpu"]
+        chosen = generate_settings().device
+        self.device = ComboBox(
+            label="Device",
+            choices=devices if chosen in devices else [*devices, chosen],
+            value=chosen,
+            tooltip="Where to compute: auto takes a graphics card where there is one.",
+        )
+        self.box = form(self.model, self.device)
+        self._choose_some()
+
+    def reset_choices(self) -> None:
+        """Offer the models that exist now, keeping the choice."""
+        self.model.reset_choices()
+        self._choose_some()
+
+    def show_devices(self, devices: list[str]) -> None:
+        """Offer the devices of this machine, keeping the choice."""
+        if list(self.device.choices) != devices:
+            wanted = self.device.value
+            self.device.choices = devices if wanted in devices else [*devices, wanted]
+            self.device.value = wanted
+
+    def computing(self, model: str | Path | None = None, device: str | None = None) -> Computing:
+        """Return model and device; what is None is taken from the controls.
+
+        Raises
+        ------
+        CellSimError
+            If there is no model.
+        """
+        model = self.model.value if model is None else model
+        if model is None:
+            raise CellSimError(
+                "No generating model is installed; open a model file (*.safetensors) with the button Open… below."
+            )
+        return Computing(model, self.device.value if device is None else device, generate_settings().threads)
+
+    def computing_for(self, pictures: Generated) -> Computing:
+        """Return the model that made the pictures, and the device of the controls.
+
+        Raises
+        ------
+        CellSimError
+            If that model is not installed.
+        """
+        maker = pictures.provenance.get("model", {})
+        entry = next((entry for entry in _entries() if entry.hash == maker.get("hash")), None)
+        if entry is None:
+            raise CellSimError(
+                f"The pictures of {pictures.name!r} were made by the model {maker.get('name', 'of unknown name')!r}, "
+                "which is not on the list of models; open its file (*.safetensors) with the button Open… below."
+            )
+        return self.computing(model_list.key_of(entry))
+
+    def entry(self, model: str | Path | None = None) -> ModelEntry | None:
+        """Return what is known of a model, by default of the chosen one, without loading it."""
+        key = self.model.value if model is None else model
+        found = [entry for entry in _entries() if key in (entry.name, entry.path, str(entry.path))]
+        return found[0] if found else None
+
+    def slots(self) -> int:
+        """Return how many layers of the chosen model take a style of their own; 1 for an autoencoder."""
+        entry = self.entry()
+        if entry is None or entry.kind != "cellgan":
+            return 1
+        size = read_header(entry.path).content.networks["cellgan"].config["size"]
+        return 2 * (int(size).bit_length() - 1) - 2
+
+    def _choose_some(self) -> None:
+        if self.model.value is None and len(self.model.choices) > 1:
+            self.model.value = next(choice for choice in self.model.choices if choice is not None)
+
+
+def _entries() -> list[ModelEntry]:
+    return [entry for kind in KINDS for entry in model_list.available(kind)]
+
+
+class SampleTab(QWidget):
+    """The first tab: how many pictures, which, and how daring."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        chosen = generate_settings()
+        self.number = SpinBox(
+            label="Pictures",
+            value=chosen.number,
+            min=1,
+            max=10_000,
+            tooltip="How many pictures to generate.",
+        )
+        self.seed = SeedField(
+            "The same seed, model and settings give the same pictures again, on one kind of device."
+        )
+        self.truncation = NumberSlider(
+            "Truncation",
+            0.0,
+            1.0,
+            0.05,
+            chosen.truncation,
+            "How far pictures may be from the average one: 0 always gives the average, 0.7 typical pictures,\n"
+            "1 the whole variety of the training data with its odd ones.",
+        )
+        self.noise = ComboBox(
+            label="Fine detail",
+            choices=list(NOISE),
+            value=next(iter(NOISE)),
+            tooltip="Noise that decides fine detail such as grain: new for each picture, the same for all, or none.",
+        )
+        rows = form(self.number, self.noise)
+        add_row(rows, "Seed", self.seed, 1)
+        add_row(rows, "Truncation", self.truncation, 2)
+        self.run_button = button(
+            "Generate", "Generate new pictures; they appear as one layer while they are made."
+        )
+        self.summary = line("What was generated last")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 6, 8, 2)
+        column.addWidget(rows)
+        column.addWidget(self.run_button)
+        column.addWidget(self.summary)
+        column.addStretch(1)
+
+    def request(
+        self,
+        computing: Computing,
+        *,
+        n: int | None = None,
+        seed: int | None = None,
+        truncation: float | None = None,
+        noise: str | None = None,
+    ) -> GenerateRequest:
+        """Return what to generate; arguments that are None are taken from the controls."""
+        return GenerateRequest(
+            computing,
+            n=self.number.value if n is None else n,
+            seed=self.seed.value if seed is None else seed,
+            truncation=self.truncation.value if truncation is None else truncation,
+            noise=NOISE[self.noise.value] if noise is None else noise,
+        )

@@ -1,0 +1,212 @@
+"""The part of the Generate dock's public face that belongs to its Explore tab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+
+from . import generate_layers as layers
+from . import generate_work as work
+from .generate_editor import EditWish, LiveEditor
+from .generate_explore import SLIDERS
+from .generate_handover import hand_over
+from .generate_request import MixRequest, WalkRequest
+
+if TYPE_CHECKING:
+    from ..generation import Generated
+    from .generate_display import GenerateDisplay
+    from .generate_view import GenerateView
+    from .jobs import Finish, Job, JobFactory
+    from .links import Links
+
+
+class ExploreMethods:
+    """What can be done with generated pictures; `GenerateDock` is the only class that is one."""
+
+    _viewer: Any
+    _view: GenerateView
+    _display: GenerateDisplay
+    _editor: LiveEditor
+    _links: Links
+
+    @property
+    def layer(self) -> Image | None:
+        """The layer of generated pictures chosen in the Explore tab, or None."""
+        return self._view.explore.layer.value
+
+    @layer.setter
+    def layer(self, wanted: str | Image) -> None:
+        self._view.explore.layer.value = layers.find_generated(self._viewer, wanted)
+
+    @property
+    def chosen(self) -> list[Generated]:
+        """The pictures on the list of the Explore tab."""
+        return [one.picture for one in self._view.explore.chosen]
+
+    @property
+    def editor(self) -> LiveEditor:
+        """What answers the sliders; its `edited` is emitted with each changed picture."""
+        return self._editor
+
+    def interpolate(
+        self,
+        pictures: Any = None,
+        *,
+        steps: int | None = None,
+        space: str | None = None,
+        loop: bool | None = None,
+    ) -> Job:
+        """Make a movie that goes from each picture to the next.
+
+        Parameters
+        ----------
+        pictures : list of Generated, sequence of int or None
+            Pictures, numbers of pictures of the current layer, or None for the list in the dock.
+        steps : int, optional
+            Frames from one picture to the next.
+        space : "w", "z" or "w+", optional
+            Where to walk.
+        loop : bool, optional
+            Whether to return to the first picture.
+
+        Returns
+        -------
+        Job
+            Its result is the Generated.
+        """
+        self._check_idle()
+        tab = self._view.explore
+        keyframes = work.join(self._pictures(pictures), 2, "A movie through pictures")
+        request = WalkRequest(
+            self._view.model_form.computing_for(keyframes),
+            keyframes,
+            tab.steps.value if steps is None else steps,
+            tab.chosen_space if space is None else space,
+            tab.loop.value if loop is None else loop,
+        )
+        return self._start(
+            lambda token: work.walk_work(request, token), "Making the movie", self._display.added
+        )
+
+    def mix(self, sources: Any = None, destinations: Any = None, *, layer: int | None = None) -> Job:
+        """Make the grid of every destination in the style of every source.
+
+        Parameters
+        ----------
+        sources, destinations : list of Generated, sequence of int or None
+            As for `interpolate`; destinations are the sources where they are not given.
+        layer : int, optional
+            Layer of the generator at which styles change over.
+
+        Returns
+        -------
+        Job
+            Its result is the Generated.
+        """
+        self._check_idle()
+        rows = work.join(self._pictures(sources), 1 if destinations is not None else 2, "A mixing grid")
+        columns = (
+            rows if destinations is None else work.join(self._pictures(destinations), 1, "A mixing grid")
+        )
+        crossover = self._view.explore.crossover.value if layer is None else layer
+        request = MixRequest(self._view.model_form.computing_for(rows), rows, columns, crossover)
+        return self._start(lambda token: work.mix_work(request, token), "Mixing styles", self._display.added)
+
+    def edit(self, weights: Sequence[float] | None = None, picture: int | None = None) -> None:
+        """Change a picture along principal directions; its layer follows as soon as it is computed.
+
+        Parameters
+        ----------
+        weights : sequence of float, optional
+            At most ten, in standard deviations; by default what the sliders say.
+        picture : int, optional
+            Which picture of the current layer to begin with; None goes on with the one being changed.
+        """
+        if picture is not None:
+            self.take(picture)
+        if self._display.base is None:
+            self._begin(None)
+        if weights is None:
+            weights = self._view.explore.weights
+        else:
+            self._view.explore.set_weights(weights)
+        assert self._display.base is not None
+        base = self._display.base[1]
+        wish = EditWish(
+            self._view.model_form.computing_for(base),
+            base,
+            tuple(weights) + (0.0,) * (SLIDERS - len(weights)),
+        )
+        self._editor.ask(wish)
+        self._links.running_job = self._editor.token
+
+    def take(self, picture: int | None = None) -> None:
+        """Begin to change a picture of the current layer, by default the one that the slider of napari shows."""
+        self.keep()
+        self._begin(picture)
+        self._view.explore.set_weights(())
+
+    def keep(self) -> None:
+        """Let the changed picture stay as a layer of its own; the next change makes another one."""
+        self._editor.forget()
+        self._display.keep_edited()
+
+    def add_current(self) -> None:
+        """Put the current picture of the current layer on the list of the Explore tab."""
+        self._add_to_list([self._index(None)])
+
+    def add_all(self) -> None:
+        """Put every picture of the current layer on the list of the Explore tab."""
+        layer = layers.find_generated(self._viewer, self.layer)
+        self._add_to_list(range(layers.block_of(layer)["shape"][0]))
+
+    def forecast(self, picture: int | None = None) -> Image:
+        """Make a movie of a picture of the current layer and choose it in the Forecast dock.
+
+        Parameters
+        ----------
+        picture : int, optional
+            By default the one that the slider of napari shows.
+
+        Returns
+        -------
+        Image
+            The movie's layer.
+        """
+        index = self._index(picture)
+        movie, note = hand_over(self._viewer, layers.pictures_of(self.layer), index)
+        self._view.bar.say(note)
+        return movie
+
+    # ---- inside ----
+
+    def _check_idle(self) -> None:
+        raise NotImplementedError
+
+    def _start(self, factory: JobFactory, name: str, finish: Finish | None) -> Job:
+        raise NotImplementedError
+
+    def _pictures(self, wanted: Any) -> list[Generated]:
+        if wanted is None:
+            return self.chosen
+        if any(isinstance(one, int) for one in wanted):
+            pictures = layers.pictures_of(layers.find_generated(self._viewer, self.layer))
+            return [pictures.select(index) for index in wanted]
+        return list(wanted)
+
+    def _index(self, picture: int | None) -> int:
+        layers.find_generated(self._viewer, self.layer)
+        return self._view.explore.current_index() if picture is None else picture
+
+    def _add_to_list(self, indices: Sequence[int]) -> None:
+        layer = self.layer
+        pictures = layers.pictures_of(layer)
+        for index in indices:
+            self._view.explore.add(f"{layer.name} {index}", pictures.select(index))
+
+    def _begin(self, picture: int | None) -> None:
+        index = self._index(picture)
+        self._display.base = f"{self.layer.name} {index}", layers.pictures_of(self.layer).select(index)
+        self._view.explore.say_editing(self._display.base[0])
