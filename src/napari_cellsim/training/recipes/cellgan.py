@@ -22,6 +22,7 @@ from ..hessian import hessian_penalty
 from ..pictures import PictureBatch, PictureConfig, PictureFeeder
 from ..recipe import Recipe, RecipeConfig
 from .common import device_of
+from .previews import sheet
 
 _SAMPLES = 256  # pictures per validation
 _PREVIEW = (4, 8)  # rows and columns of the preview
@@ -288,10 +289,7 @@ class CellGANRecipe(Recipe):
     def preview(self) -> np.ndarray:
         """Return a sheet of samples (H, W) uint8, always of the same codes."""
         rows, columns = _PREVIEW
-        images = self.fixed_samples(rows * columns)[:, 0].cpu()
-        sheet = images.unflatten(0, (rows, columns)).permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
-        picture: np.ndarray = ((sheet + 3) / 6 * 255).clamp(0, 255).byte().numpy()
-        return picture
+        return sheet(self.fixed_samples(rows * columns).split(columns))
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model: generator, mapping network and discriminator."""
@@ -315,13 +313,15 @@ def start_from(model: Model, networks: dict[str, nn.Module]) -> None:
     Raises
     ------
     CellSimError
-        If the model is no Cell-GAN, or nothing of it fits.
+        If the model is of another kind, or nothing of it fits.
     """
-    if model.kind != "cellgan":
+    shared = networks.keys() & model.networks.keys()
+    if not shared:
+        wanted = ", ".join(networks)
         raise CellSimError(
-            f"Model {model.name!r} is a {model.kind}; training a Cell-GAN can start from a cellgan only."
+            f"Model {model.name!r} is a {model.kind} and has nothing to start from for {wanted}."
         )
-    for role in networks.keys() & model.networks.keys():
+    for role in shared:
         own = networks[role].state_dict()
         found = {
             key: value
