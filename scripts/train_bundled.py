@@ -1,9 +1,11 @@
-"""Train the bundled lite models from nothing: data, U-Net, PWC-Net, SDC-Net++ in its stages, export.
+"""Train the bundled lite models from nothing: data, U-Net, PWC-Net, SDC-Net++ in its stages, Cell-GAN, VAE, export.
 
 Every stage may be interrupted and started again; it continues where it was. A finished stage is skipped.
 
     python scripts/train_bundled.py data unet pwcnet flow kernel_init fine_tune polish --data DIR --runs DIR
     python benchmarks/forecast_accuracy.py --data DIR
+    python scripts/train_bundled.py pictures cellgan encoder vae --data DIR --runs DIR
+    python benchmarks/gan_quality.py --data DIR
 
 The budget of a stage is a number of steps (then the weights follow from the seed alone), of minutes, or both;
 the learning rate follows the used share of it.
@@ -20,25 +22,40 @@ from typing import Any
 import napari_cellsim as cs
 from napari_cellsim.models import Model
 from napari_cellsim.training import (
+    CellGANConfig,
     DataConfig,
     FitConfig,
     FlowConfig,
+    GuidanceEncoderConfig,
+    PictureConfig,
     RunFolder,
     SDCNetConfig,
     SegmentationConfig,
     StepLogged,
+    VAEConfig,
     Validated,
     train,
     write_run,
 )
 from napari_cellsim.training.augmentation import Augmentation
-from napari_cellsim.training.sequences import generate_phantoms, import_frames
+from napari_cellsim.training.sequences import generate_phantoms, generate_pictures, import_frames
 
 HERE = Path(__file__).resolve().parent
 SPLIT = json.loads((HERE / "training_split.json").read_text())
 WEIGHTS = HERE.parent / "src" / "napari_cellsim" / "weights"
-STEPS = {"unet": 2000, "pwcnet": 6000, "flow": 2500, "kernel_init": 50, "fine_tune": 6000, "polish": 1000}
-STAGES = ("data", *STEPS)
+STEPS = {
+    "unet": 2000,
+    "pwcnet": 6000,
+    "flow": 2500,
+    "kernel_init": 50,
+    "fine_tune": 6000,
+    "polish": 1000,
+    "cellgan": 9400,
+    "encoder": 3000,
+    "vae": 3000,
+}
+GENERATIVE = ("cellgan", "encoder", "vae")
+STAGES = ("data", "pictures", *STEPS)
 
 
 def main() -> None:
@@ -47,6 +64,8 @@ def main() -> None:
         print(f"== {stage}", flush=True)
         if stage == "data":
             make_data(options)
+        elif stage == "pictures":
+            make_pictures(options)
         else:
             run_stage(stage, options)
 
@@ -76,6 +95,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=8, help="crops per batch")
     parser.add_argument("--crop", type=int, default=128, help="side of the crops in px")
     parser.add_argument("--lr", type=float, default=1e-3, help="learning rate of the SDC-Net++ stages")
+    parser.add_argument("--picture-size", type=int, default=64, help="side of generated pictures in px")
     parser.add_argument(
         "--real-share", type=float, default=0.1, help="share of crops from real movies (SDC-Net++)"
     )
@@ -108,6 +128,23 @@ def make_data(options: argparse.Namespace) -> None:
         )
 
 
+def make_pictures(options: argparse.Namespace) -> None:
+    """Simulate the pictures that the generative models learn from and are judged by."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    pictures = SPLIT["pictures"]
+    settings = {name: pictures[name] for name in ("frames", "size", "pixel_size")}
+    for part, (first, last) in pictures["seeds"].items():
+        seeds = range(first, last + 1)
+        folder = options.data / "pictures" / part
+        planes = tuple(pictures["planes"])
+        for event in generate_pictures(folder, seeds, planes=planes, processes=options.processes, **settings):
+            if event.done % 100 == 0 or event.done == event.total:
+                print(
+                    f"pictures {part}: {event.done}/{event.total}, {event.seconds_left or 0:.0f} s left",
+                    flush=True,
+                )
+
+
 def run_stage(stage: str, options: argparse.Namespace) -> None:
     """Train one stage in its run folder and export its model."""
     folder = RunFolder(options.runs / stage)
@@ -117,7 +154,7 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
         log_every=50,
         validate_every=0 if stage == "kernel_init" else 500,
         checkpoint_every=100,
-        average=0.995,
+        average=0.998 if stage in GENERATIVE else 0.995,
         threads=options.threads,
         seed=options.seed + (stage == "polish"),
     )
@@ -135,7 +172,7 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
                 print(
                     "validation", {name: round(value, 4) for name, value in event.metrics.items()}, flush=True
                 )
-    if stage in ("unet", "pwcnet", "fine_tune"):
+    if stage in ("unet", "pwcnet", "fine_tune", "encoder", "vae"):
         export(cs.load_model(folder.final), options.weights)
     elif stage == "polish":
         export(averaged(options.runs / "fine_tune", folder.path), options.weights)
@@ -151,6 +188,8 @@ def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
             | more,
         )
 
+    if stage in GENERATIVE:
+        return generative_recipe(stage, options)
     if stage == "unet":
         return "segmentation", SegmentationConfig(data=data(batch=2 * options.batch))
     if stage == "pwcnet":
@@ -181,6 +220,28 @@ def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
         encoder_lr=lr,
         head_lr=lr,
         robust_alpha=(1.0, 1.999),
+    )
+
+
+def generative_recipe(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
+    """Return the recipe's name and settings of a stage that learns to make pictures."""
+    data = PictureConfig(
+        folder=str(options.data / "pictures"), size=options.picture_size, batch=16, seed=options.seed
+    )
+    if stage == "vae":
+        return "vae", VAEConfig(data=data, lr=1e-3, kl=0.5)
+    if stage == "encoder":
+        return "guidance_encoder", GuidanceEncoderConfig(
+            data=data, model=str(RunFolder(options.runs / "cellgan").final), lr=2e-3
+        )
+    return "cellgan", CellGANConfig(
+        data=data,
+        lr=2e-3,
+        mapping_lr=2e-5,
+        betas=(0.0, 0.99),
+        r1=160.0,
+        path_length=8.0,
+        path_length_every=8,
     )
 
 

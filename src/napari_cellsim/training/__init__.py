@@ -6,15 +6,22 @@ from . import losses, robust
 from .adamp import AdamP
 from .events import CheckpointSaved, Finished, Paused, Resumed, StepLogged, TrainEvent, Validated
 from .fit import FitConfig, fit
+from .pictures import PictureConfig
 from .recipe import Recipe, RecipeConfig
 from .recipes import (
     RECIPES,
+    CellGANConfig,
+    CellGANRecipe,
     FlowConfig,
     FlowRecipe,
+    GuidanceEncoderConfig,
+    GuidanceEncoderRecipe,
     SDCNetConfig,
     SDCNetRecipe,
     SegmentationConfig,
     SegmentationRecipe,
+    VAEConfig,
+    VAERecipe,
 )
 from .recipes.common import DataConfig
 from .run import RunConfig, read_run, train, write_run
@@ -23,13 +30,18 @@ from .run_folder import RunFolder
 __all__ = [
     "RECIPES",
     "AdamP",
+    "CellGANConfig",
+    "CellGANRecipe",
     "CheckpointSaved",
     "DataConfig",
     "Finished",
     "FitConfig",
     "FlowConfig",
     "FlowRecipe",
+    "GuidanceEncoderConfig",
+    "GuidanceEncoderRecipe",
     "Paused",
+    "PictureConfig",
     "Recipe",
     "RecipeConfig",
     "Resumed",
@@ -41,6 +53,8 @@ __all__ = [
     "SegmentationRecipe",
     "StepLogged",
     "TrainEvent",
+    "VAEConfig",
+    "VAERecipe",
     "Validated",
     "fit",
     "losses",
