@@ -124,6 +124,8 @@ def test_from_toml_and_from_an_earlier_encoder(data: PictureConfig, gan: str, tm
     again = GuidanceEncoderRecipe(settings.model_copy(update={"start": start}))
     weights = load_model(start).networks["encoder"].state_dict()
     assert all(torch.equal(value, weights[key]) for key, value in again.encoder.state_dict().items())
+    with pytest.raises(CellSimError, match="Most weights of 'encoder'"):
+        new_recipe(data, gan, overrides={"widths": [5, 6, 7, 9]}, plus=False, start=start)
 
 
 def test_an_unfitting_model_gets_a_sentence(data: PictureConfig, gan: str, tmp_path: Path) -> None:
@@ -133,5 +135,7 @@ def test_an_unfitting_model_gets_a_sentence(data: PictureConfig, gan: str, tmp_p
         new_recipe(data, str(other))
     with pytest.raises(CellSimError, match="64 px"):
         new_recipe(data.model_copy(update={"size": 16}), write_gan(tmp_path / "large.safetensors", size=64))
+    with pytest.raises(CellSimError, match="no network 'encoder'"):
+        new_recipe(data, gan, start=gan)
     with pytest.raises(CellSimError, match="3 frame"):
         new_recipe(data, write_gan(tmp_path / "three.safetensors", frames=3))

@@ -15,8 +15,8 @@ from ...base import CellSimError
 from ...models import Model, load_model
 from ..pictures import PictureBatch, PictureConfig, PictureFeeder
 from ..recipe import Recipe, RecipeConfig
-from .cellgan import start_from
 from .common import adamp, device_of, mean
+from .fitting import load_fitting
 from .previews import sheet
 
 _MEAN_CODES = 10_000  # MODELS.md §4.3
@@ -89,7 +89,7 @@ class GuidanceEncoderRecipe(Recipe):
         encoder: Any = nets.create("cellgan_encoder", config.preset, **settings)
         self.encoder: nets.GuidanceEncoder = encoder
         if config.start:
-            start_from(load_model(config.start), {"encoder": encoder})
+            load_fitting(config.start, "encoder", encoder)
         else:
             with torch.no_grad():
                 encoder.start_at(self.mapping(_codes(_MEAN_CODES, self.latent)).mean(0))

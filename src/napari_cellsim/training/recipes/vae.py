@@ -11,12 +11,12 @@ from pydantic import Field, JsonValue
 from torch import Tensor
 
 from ... import nets
-from ...models import Model, load_model
+from ...models import Model
 from ...nets.vae import kl_divergence
 from ..pictures import PictureBatch, PictureConfig, PictureFeeder
 from ..recipe import Recipe, RecipeConfig
-from .cellgan import start_from
 from .common import device_of, mean
+from .fitting import load_fitting
 from .previews import sheet
 
 _VALIDATION = 128  # pictures
@@ -70,7 +70,7 @@ class VAERecipe(Recipe):
         shape = {"size": config.data.size, "frames": config.data.frames}
         network: Any = nets.create("vae", config.preset, **{**config.overrides, **shape})
         if config.start:
-            start_from(load_model(config.start), {"vae": network})
+            load_fitting(config.start, "vae", network)
         self.network: nets.ResidualVAE = network
         self.modules["network"] = network
         self.optimisers["network"] = torch.optim.Adam(network.parameters(), config.lr)
