@@ -15,7 +15,18 @@ import napari_cellsim
 from napari_cellsim.cli import app
 from napari_cellsim.data import open_timelapse
 
-COMMANDS = ("demo", "predict", "evaluate", "phantom", "models", "import-weights", "train", "doctor")
+COMMANDS = (
+    "demo",
+    "predict",
+    "evaluate",
+    "generate",
+    "encode",
+    "phantom",
+    "models",
+    "import-weights",
+    "train",
+    "doctor",
+)
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

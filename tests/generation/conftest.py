@@ -52,7 +52,9 @@ def make_model() -> Callable[..., Model]:
     return make_gan
 
 
-def make_pictures(frames: int = 4, size: tuple[int, int] = (48, 40), channels: int = 1, **fields) -> TimeLapse:
+def make_pictures(
+    frames: int = 4, size: tuple[int, int] = (48, 40), channels: int = 1, **fields
+) -> TimeLapse:
     """Smooth texture on a bright ground, unlike in every frame and channel."""
     noise = np.random.default_rng(2).normal(size=(frames, channels, 1, *size))
     texture = gaussian_filter(noise, (0, 0, 0, 3, 3)) * 4000 + 3000

@@ -153,7 +153,9 @@ def test_what_is_no_result_gets_a_sentence(tmp_path):
             cs.open_result(tmp_path / name)
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("no/such/f.ome.tif", "no folder"), ("a.png", "saved as TIFF")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("no/such/f.ome.tif", "no folder"), ("a.png", "saved as TIFF")]
+)
 def test_where_pictures_cannot_be_saved(tmp_path, name, sentence):
     with pytest.raises(CellSimError, match=sentence):
         make().save(tmp_path / name)

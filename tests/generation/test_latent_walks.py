@@ -119,7 +119,9 @@ def test_editing_moves_along_directions(gan, keyframes):
     np.testing.assert_allclose(still.images, keyframes.images, atol=0.05)
     moved = edit(gan, keyframes, found, [0, 2.0, 0])
     way = moved.latents - keyframes.latents
-    np.testing.assert_allclose(way, np.tile(2 * found.deviations[1] * found.components[1], (3, 1, 1)), atol=1e-5)
+    np.testing.assert_allclose(
+        way, np.tile(2 * found.deviations[1] * found.components[1], (3, 1, 1)), atol=1e-5
+    )
     each = edit(gan, keyframes, found, np.diag([1.0, 2.0, 3.0]))
     np.testing.assert_allclose(each.latents[1], moved.latents[1])
     assert each.kind == "edit"

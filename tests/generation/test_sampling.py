@@ -69,7 +69,9 @@ def test_the_mean_latent_is_the_mean(gan):
 
 
 def test_noise(gan):
-    random, fixed, none = (generate(gan, n=2, truncation=0, noise=noise) for noise in ("random", "fixed", "none"))
+    random, fixed, none = (
+        generate(gan, n=2, truncation=0, noise=noise) for noise in ("random", "fixed", "none")
+    )
     assert len(set(random.noise_seeds)) == 2
     assert not np.allclose(random.images[0], random.images[1], atol=1)
     np.testing.assert_allclose(fixed.images[0], fixed.images[1], atol=0.02)
