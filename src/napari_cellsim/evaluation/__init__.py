@@ -16,35 +16,42 @@ if TYPE_CHECKING:
     from .features import domain_features, segment_pictures
     from .figure import draw_figure
     from .forecast_study import assess, evaluate
+    from .generative import DistributionReport, compare_distributions, plausible
     from .report import Report
 
 _HOME = {
     "Comparison": "comparison",
+    "DistributionReport": "generative",
     "ErrorCurve": "curves",
     "Report": "report",
     "assess": "forecast_study",
     "bootstrap_interval": "bootstrap",
+    "compare_distributions": "generative",
     "compare_sequences": "comparison",
     "domain_features": "features",
     "draw_figure": "figure",
     "error_curve": "curves",
     "evaluate": "forecast_study",
+    "plausible": "generative",
     "ratio_interval": "bootstrap",
     "segment_pictures": "features",
 }
 __all__ = [
     "Comparison",
+    "DistributionReport",
     "ErrorCurve",
     "Report",
     "assess",
     "baselines",
     "bootstrap_interval",
+    "compare_distributions",
     "compare_sequences",
     "domain_features",
     "draw_figure",
     "error_curve",
     "evaluate",
     "metrics",
+    "plausible",
     "ratio_interval",
     "segment_pictures",
 ]
