@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_cellsim import nets
 from napari_cellsim.base import CellSimError
 from napari_cellsim.models import Model, import_weights, load_model
 
@@ -183,7 +182,6 @@ def test_the_published_size_has_the_published_number_of_parameters() -> None:
     assert count[0] - count[2] == pytest.approx(20.45e6, abs=5e3)
 
 
-@pytest.mark.skipif("multistyle_generator" not in nets.names(), reason="nets.create does not know it yet")
 def test_bare_generator_weights_and_files_of_ours(tmp_path: Path) -> None:
     state = make_state([3, 3, 3, 3], 5, dead=True)
     bare = import_weights(write(tmp_path / "bare.pt", state, wrapped=False), kind="multistylegan")

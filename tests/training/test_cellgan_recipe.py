@@ -156,7 +156,7 @@ def test_weights_of_half_the_size_start_a_larger_network(pictures, tmp_path):
     assert len(new) > len(old)
     other = Model.create("other", "unet")
     other.save(path)
-    with pytest.raises(CellSimError, match="unet"):
+    with pytest.raises(CellSimError, match="no network"):
         CellGANRecipe(CellGANConfig(data=data, start=str(path)))
 
 

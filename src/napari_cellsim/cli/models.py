@@ -16,6 +16,7 @@ class Kind(StrEnum):
     """Foreign checkpoints that can be imported."""
 
     pwcnet = "pwcnet"
+    multistylegan = "multistylegan"
 
 
 def models(

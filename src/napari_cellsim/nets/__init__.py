@@ -10,11 +10,12 @@ from torch import nn
 
 from ..base import CellSimError
 from . import pwcnet, sdcnet, unet, vae
-from .cellgan import discriminator, encoder, generator, mapping
+from .cellgan import discriminator, encoder, generator, mapping, multistyle
 from .cellgan.discriminator import UNetDiscriminator, Verdict, create_discriminator
 from .cellgan.encoder import GuidanceEncoder, create_encoder
 from .cellgan.generator import StyleGenerator, create_generator
 from .cellgan.mapping import MappingNetwork, create_mapping
+from .cellgan.multistyle import MultiStyleGenerator, create_multistyle
 from .pwcnet import PWCNet, create_pwcnet
 from .rollout import RollOut, Step, iterate, roll_out
 from .sdcnet import Motion, SDCNet, create_sdcnet
@@ -26,6 +27,7 @@ __all__ = [
     "GuidanceEncoder",
     "MappingNetwork",
     "Motion",
+    "MultiStyleGenerator",
     "PWCNet",
     "ResidualVAE",
     "RollOut",
@@ -51,6 +53,7 @@ _NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, 
     "cellgan_mapping": (MappingNetwork, create_mapping, mapping.PRESETS),
     "cellgan_discriminator": (UNetDiscriminator, create_discriminator, discriminator.PRESETS),
     "cellgan_encoder": (GuidanceEncoder, create_encoder, encoder.PRESETS),
+    "multistyle_generator": (MultiStyleGenerator, create_multistyle, multistyle.PRESETS),
     "vae": (ResidualVAE, create_vae, vae.PRESETS),
 }
 

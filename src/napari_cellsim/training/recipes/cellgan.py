@@ -12,9 +12,8 @@ from pydantic import Field, JsonValue
 from torch import Tensor, nn
 
 from ... import nets
-from ...base import CellSimError
 from ...evaluation import domain_features, metrics
-from ...models import Model, load_model
+from ...models import Model
 from .. import adversarial
 from ..ada import AdaptiveAugmentation
 from ..adamp import AdamP
@@ -22,6 +21,7 @@ from ..hessian import hessian_penalty
 from ..pictures import PictureBatch, PictureConfig, PictureFeeder
 from ..recipe import Recipe, RecipeConfig
 from .common import device_of
+from .fitting import load_fitting
 from .previews import sheet
 
 _SAMPLES = 256  # pictures per validation
@@ -114,7 +114,8 @@ class CellGANRecipe(Recipe):
         if c.ada:
             self.augmentation = AdaptiveAugmentation(target=c.ada)
         if c.start:
-            start_from(load_model(c.start), networks)
+            for role in ("cellgan", "mapping", "discriminator"):
+                load_fitting(c.start, role, networks[role])
         self.modules.update(
             {
                 "generator": self.generator,
@@ -303,37 +304,6 @@ class CellGANRecipe(Recipe):
         )
         networks = {"cellgan": self.generator, "mapping": self.mapping, "discriminator": self.discriminator}
         Model(self.config.model_name, "cellgan", networks, about).save(path)
-
-
-def start_from(model: Model, networks: dict[str, nn.Module]) -> None:
-    """Load the weights of a model of the same or of a smaller picture size into new networks.
-
-    The blocks that only the larger networks have keep their fresh weights.
-
-    Raises
-    ------
-    CellSimError
-        If the model is of another kind, or nothing of it fits.
-    """
-    shared = networks.keys() & model.networks.keys()
-    if not shared:
-        wanted = ", ".join(networks)
-        raise CellSimError(
-            f"Model {model.name!r} is a {model.kind} and has nothing to start from for {wanted}."
-        )
-    for role in shared:
-        own = networks[role].state_dict()
-        found = {
-            key: value
-            for key, value in model.networks[role].state_dict().items()
-            if key in own and own[key].shape == value.shape
-        }
-        if not found:
-            raise CellSimError(
-                f"Model {model.name!r} has no weights that fit the network {role!r} to be trained; "
-                "choose other settings."
-            )
-        networks[role].load_state_dict(found, strict=False)
 
 
 def _train_only(network: nn.Module, *others: nn.Module) -> None:
