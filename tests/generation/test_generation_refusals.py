@@ -97,6 +97,18 @@ def test_not_even_one_picture_fits_the_memory(make_model):
         generate(model, n=2)
 
 
+def test_refining_needs_more_memory_than_drawing(make_model, movie):
+    model = make_model()
+
+    def no_memory_for_gradients(module, inputs):
+        if torch.is_grad_enabled() and inputs[0].requires_grad:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model.network.register_forward_pre_hook(no_memory_for_gradients)
+    with pytest.raises(CellSimError, match="not enough to refine"):
+        cs.encode(model, movie, at=0, refine_steps=1)
+
+
 def test_other_errors_are_not_taken_for_full_memory(make_model):
     model = make_model()
 

@@ -87,9 +87,7 @@ def draw_job(
     latents: NDArray[np.float32],
     seeds: NDArray[np.int64],
     intensity: NDArray[np.float64],
-    *,
     batch: int | None = None,
-    token: JobToken | None = None,
 ) -> Generator[Event, None, NDArray[np.float32]]:
     """Draw pictures (N, T, C, Y, X) in intensity units from latents (N, L, D), yielding them as they come.
 
@@ -106,7 +104,7 @@ def draw_job(
     def draw(part: slice) -> NDArray[np.float32]:
         return in_units(renderer.pictures(latents[part], seeds[part]), intensity[part])
 
-    for part, ready in in_batches(draw, len(latents), size, renderer.device, token or JobToken()):
+    for part, ready in in_batches(draw, len(latents), size, renderer.device, renderer.token):
         images.append(ready)
         yield PicturesReady(part.start, ready)
         yield clock.progress(len(ready))

@@ -73,13 +73,11 @@ def edit_job(
     """
     from .renderer import Renderer
 
-    renderer = Renderer(model, device)
+    renderer = Renderer(model, device, token)
     points = points_of(renderer, latents)
     values = _weights(weights, directions, len(points))
     moved = _moved(renderer, points.latents, directions, values)
-    images = yield from draw_job(
-        renderer, moved, points.noise_seeds, points.intensity, batch=batch, token=token
-    )
+    images = yield from draw_job(renderer, moved, points.noise_seeds, points.intensity, batch)
     names = latents.channel_names if isinstance(latents, Generated) else ()
     return Generated(
         images=images,
@@ -141,10 +139,8 @@ class Editor:
     ) -> None:
         from .renderer import Renderer
 
-        self._renderer = Renderer(model, device)
-        self.directions = (
-            directions_of(self._renderer, n, 0, token=token) if directions is None else directions
-        )
+        self._renderer = Renderer(model, device, token)
+        self.directions = directions_of(self._renderer, n, 0) if directions is None else directions
         self.select(generated, index)
 
     def select(self, generated: Generated, index: int = 0) -> None:

@@ -92,7 +92,7 @@ def encode_job(
     check_seed(seed)
     from .renderer import Renderer
 
-    renderer, token = Renderer(model, device), token or JobToken()
+    renderer = Renderer(model, device, token)
     space = _space(renderer, space)
     if not _has_encoder(renderer) and not refine_steps:
         raise CellSimError(
@@ -103,9 +103,9 @@ def encode_job(
         images, renderer.model, at=at, channel=channel, plane=plane, regions=regions, pixel_size=pixel_size
     )
     notes = list(guides.notes)
-    latents, start = _first_answer(renderer, guides.standardised, space, notes, token)
+    latents, start = _first_answer(renderer, guides.standardised, space, notes)
     seeds = noise_seeds(noise if renderer.is_gan else "none", seed, len(latents))
-    drawn = yield from draw_job(renderer, latents, seeds, guides.intensity, token=token)
+    drawn = yield from draw_job(renderer, latents, seeds, guides.intensity)
     config: dict[str, Any] = {
         "space": space,
         "refine_steps": 0,
@@ -133,7 +133,7 @@ def encode_job(
         **facts,
     )
     if refine_steps:
-        result = yield from _refine(renderer, result, space, refine_steps, seed, token)
+        result = yield from _refine(renderer, result, space, refine_steps, seed)
     return result
 
 
@@ -206,7 +206,7 @@ def project_job(
         )
     from .renderer import Renderer
 
-    renderer = Renderer(model, device)
+    renderer = Renderer(model, device, token)
     points = points_of(renderer, generated)
     if generated.images.shape[1:] != (renderer.frames, renderer.channels, renderer.size, renderer.size):
         raise CellSimError(
@@ -218,7 +218,7 @@ def project_job(
         raise CellSimError(
             f"The latents of {generated.name!r} differ from slot to slot, so they cannot be refined in W: choose W+."
         )
-    return (yield from _refine(renderer, generated, space, steps, seed, token or JobToken()))
+    return (yield from _refine(renderer, generated, space, steps, seed))
 
 
 def _check_steps(steps: int, least: int) -> None:
@@ -245,7 +245,7 @@ def _has_encoder(renderer: Renderer) -> bool:
 
 
 def _first_answer(
-    renderer: Renderer, guides: NDArray[np.float32], space: Space, notes: list[str], token: JobToken
+    renderer: Renderer, guides: NDArray[np.float32], space: Space, notes: list[str]
 ) -> tuple[NDArray[np.float32], str]:
     """Return latents (N, L, D) of standardised guides and what they come from, "encoder" or "mean"."""
     if not _has_encoder(renderer):
@@ -263,13 +263,13 @@ def _first_answer(
     def answer(part: slice) -> NDArray[np.float32]:
         return renderer.encode(guides[part], plus)
 
-    parts = in_batches(answer, len(guides), renderer.batch, renderer.device, token)
+    parts = in_batches(answer, len(guides), renderer.batch, renderer.device, renderer.token)
     latents = np.concatenate([found for _, found in parts])
     return renderer.expand(latents) if space == "w+" else latents, "encoder"
 
 
 def _refine(
-    renderer: Renderer, result: Generated, space: Space, steps: int, seed: int, token: JobToken
+    renderer: Renderer, result: Generated, space: Space, steps: int, seed: int
 ) -> Generator[Event, None, Generated]:
     from .projection import project_steps
 
@@ -283,7 +283,7 @@ def _refine(
     for i, guide in enumerate(result.guides):
         seeds = np.random.SeedSequence((seed, i)).generate_state(1)
         looks = project_steps(
-            renderer, standardised[i], starts[i], int(result.noise_seeds[i]), steps, int(seeds[0]), token
+            renderer, standardised[i], starts[i], int(result.noise_seeds[i]), steps, int(seeds[0])
         )
         losses = []
         for look in looks:

@@ -73,7 +73,7 @@ def mix_job(
     """
     from .renderer import Renderer
 
-    renderer = Renderer(model, device)
+    renderer = Renderer(model, device, token)
     if not renderer.is_gan:
         raise CellSimError(
             f"Model {renderer.model.name!r} is an autoencoder, which has no styles to mix: choose a Cell-GAN."
@@ -103,7 +103,7 @@ def mix_job(
     count = rows * columns
     crossed, scales = latents.reshape(count, *latents.shape[2:]), intensity.reshape(count, -1, 2)
     seeds = np.full(count, above.noise_seeds[0])
-    images = yield from draw_job(renderer, crossed, seeds, scales, batch=batch, token=token)
+    images = yield from draw_job(renderer, crossed, seeds, scales, batch)
     config = {"layer": int(layer), "sources": len(coarse), "destinations": len(fine)}
     return Generated(
         images=images,

@@ -94,12 +94,10 @@ def directions(
     """
     from .renderer import Renderer
 
-    return directions_of(Renderer(model, device), n, seed, samples=samples, token=token)
+    return directions_of(Renderer(model, device, token), n, seed, samples=samples)
 
 
-def directions_of(
-    renderer: Renderer, n: int, seed: int, *, samples: int = SAMPLES, token: JobToken | None = None
-) -> Directions:
+def directions_of(renderer: Renderer, n: int, seed: int, *, samples: int = SAMPLES) -> Directions:
     """Do what `directions` documents, with a model made ready."""
     if not renderer.is_gan:
         raise CellSimError(
@@ -112,10 +110,7 @@ def directions_of(
         raise CellSimError(
             f"{samples} samples are too few for the directions of {renderer.latent} numbers; take more."
         )
-    token = token or JobToken()
-    token.check()
     w = renderer.sample(samples, check_seed(seed)).astype(np.float64)
-    token.check()
     mean = w.mean(0)
     variances, vectors = np.linalg.eigh((w - mean).T @ (w - mean) / samples)
     variances, components = variances[::-1].clip(0.0), vectors.T[::-1][:n]

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..base import JobToken
+from ..base import CellSimError
+from ..models.hardware import is_out_of_memory
 from .renderer import Renderer
 
 # Image2StyleGAN in the settings of the common StyleGAN2 projectors (MODELS.md §4.4).
@@ -107,7 +108,6 @@ def project_steps(
     noise_seed: int,
     steps: int,
     seed: int,
-    token: JobToken,
 ) -> Iterator[Look]:
     """Improve the latent of one guide, yielding the best after each step.
 
@@ -128,8 +128,6 @@ def project_steps(
         Steps of Adam.
     seed : int
         Seed of the noise on the latent.
-    token : JobToken
-        To cancel or pause.
     """
     device = renderer.device
     mean, deviation = renderer.mean()
@@ -148,14 +146,22 @@ def project_steps(
     best = _look(0, renderer, start, renderer.draw(torch.from_numpy(start).to(device)[None], noise), loss_of)
     yield best
     for step in range(steps):
-        token.check()
+        renderer.token.check()
         progress = step / steps
         strength = NOISE * max(0.0, 1.0 - progress / NOISE_UNTIL) ** 2
         jitter = strength * torch.randn(u.shape, generator=generator).to(device)
         optimiser.param_groups[0]["lr"] = rate((step + 1) / steps if steps > 1 else 0.5)
-        loss = loss_of(renderer.draw(latent_of(u + jitter), noise))
-        # Asking for this gradient alone leaves those of the user's networks untouched.
-        (u.grad,) = torch.autograd.grad(loss, [u])
+        try:
+            loss = loss_of(renderer.draw(latent_of(u + jitter), noise))
+            # Asking for this gradient alone leaves those of the user's networks untouched.
+            (u.grad,) = torch.autograd.grad(loss, [u])
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise CellSimError(
+                f"The memory of {device} is not enough to refine a picture of this model; choose another device or a "
+                "smaller model."
+            ) from error
         optimiser.step()
         found = None
         if (step + 1) % LOOK == 0 or step + 1 == steps:

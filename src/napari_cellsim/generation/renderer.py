@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..base import CellSimError, now, versions
+from ..base import CellSimError, JobToken, now, versions
 from ..models import Model, load_model
 from ..models.hardware import choose_device
 from .generated import NO_NOISE
@@ -37,6 +37,8 @@ class Renderer:
         A Cell-GAN or an autoencoder, or the name or file of one.
     device : str
         See `models.hardware.devices`.
+    token : JobToken, optional
+        To cancel or pause whatever it does that takes longer.
 
     Raises
     ------
@@ -44,7 +46,10 @@ class Renderer:
         If the model is of another kind or its weights are no numbers, or there is no such device.
     """
 
-    def __init__(self, model: Model | str | Path, device: str = "auto") -> None:
+    def __init__(
+        self, model: Model | str | Path, device: str = "auto", token: JobToken | None = None
+    ) -> None:
+        self.token = token or JobToken()
         self.model = load_model(model) if isinstance(model, str | Path) else model
         if self.model.kind not in ("cellgan", "vae"):
             raise CellSimError(
@@ -134,10 +139,12 @@ class Renderer:
     @torch.inference_mode()
     def map(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return w (N, D) of z (N, D)."""
-        parts = [
-            self.mapping(torch.from_numpy(z[i : i + _MAPPED_AT_ONCE]).to(self.device)).cpu().numpy()
-            for i in range(0, len(z), _MAPPED_AT_ONCE)
-        ]
+        parts = []
+        for i in range(0, len(z), _MAPPED_AT_ONCE):
+            self.token.check()
+            parts.append(
+                self.mapping(torch.from_numpy(z[i : i + _MAPPED_AT_ONCE]).to(self.device)).cpu().numpy()
+            )
         return np.concatenate(parts)
 
     def sample(self, count: int, seed: int) -> NDArray[np.float32]:

@@ -95,14 +95,14 @@ def generate_job(
     from .renderer import Renderer
 
     noises = noise_seeds(noise, seed, n)
-    renderer = Renderer(model, device)
+    renderer = Renderer(model, device, token)
     z = renderer.codes(code_seeds(seed, n))
     mean, _ = renderer.mean()
     latents = truncated(renderer.map(z), mean, truncation)[:, None]
     if not renderer.is_gan:
         noises = np.full(n, NO_NOISE, dtype=np.int64)
     intensity = np.tile(renderer.intensity, (n, 1, 1))
-    images = yield from draw_job(renderer, latents, noises, intensity, batch=batch, token=token)
+    images = yield from draw_job(renderer, latents, noises, intensity, batch)
     config = {"n": int(n), "seed": int(seed), "truncation": float(truncation), "noise": noise}
     return Generated(
         images=images,
@@ -177,8 +177,6 @@ def render(
     from .points import points_of
     from .renderer import Renderer
 
-    renderer = Renderer(model, device)
+    renderer = Renderer(model, device, token)
     given = points_of(renderer, latents, noise_seeds=noise_seeds, intensity=intensity)
-    return run(
-        draw_job(renderer, given.latents, given.noise_seeds, given.intensity, batch=batch, token=token)
-    )
+    return run(draw_job(renderer, given.latents, given.noise_seeds, given.intensity, batch))

@@ -88,7 +88,7 @@ def interpolate_job(
         raise CellSimError(f"The number of steps between two pictures is {steps}; it must be at least 1.")
     from .renderer import Renderer
 
-    renderer = Renderer(model, device)
+    renderer = Renderer(model, device, token)
     points = points_of(renderer, keyframes)
     if len(points) < 2:
         raise CellSimError(f"A walk needs at least two pictures, but {len(points)} is given; choose more.")
@@ -114,7 +114,7 @@ def interpolate_job(
         notes.append(
             "All pictures of the walk have the noise of the first one, so the others look a little different."
         )
-    images = yield from draw_job(renderer, latents, seeds, intensity, batch=batch, token=token)
+    images = yield from draw_job(renderer, latents, seeds, intensity, batch)
     config = {"space": space or "w", "steps": int(steps), "loop": loop, "keyframes": len(points)}
     names = keyframes.channel_names if isinstance(keyframes, Generated) else ()
     return Generated(
