@@ -48,6 +48,12 @@ def test_pixel_size_is_brought_to_the_models(gan, zoom):
     assert any("resampled" in note for note in guides.notes)
 
 
+@pytest.mark.parametrize(("zoom", "coarse"), [(0.2, False), (1.0, False), (2.5, True)])
+def test_only_coarse_pixels_are_worth_a_word(gan, zoom, coarse):
+    guides = match_guides(still(coordinates(200, 200), pixel_size=0.5 * zoom), gan)
+    assert any("lacks fine detail" in note for note in guides.notes) == coarse
+
+
 def test_a_stated_pixel_size_outranks_the_pictures_own(gan):
     picture = coordinates(64, 64)
     stated = match_guides(still(picture, pixel_size=9.0), gan, pixel_size=0.25)

@@ -22,6 +22,8 @@ Region = tuple[int, int, int, int]
 _LARGEST_GAP = 0.3
 # Enlarging more than this shows no cell any more.
 _LARGEST_ZOOM = 4.0
+# Enlarging more than this is worth a word; reducing, as small models ask for, loses nothing that they could draw.
+_COARSE = 2.0
 _TOLERANCE = 0.02
 
 
@@ -55,7 +57,8 @@ class Guides:
     intensity : numpy.ndarray
         (N, C, 2) float64, mean and standard deviation of each picture and channel.
     records : tuple of dict
-        Where each picture comes from: source, frame (the last of T), region (y0, y1, x0, x1) in px of the source.
+        Where each picture comes from: source, frame (the last of T), region (y0, y1, x0, x1) in px of the source,
+        which leaves the picture where its border was mirrored.
     notes : list of str
         What was done to them, in plain sentences.
     pixel_size : float or None
@@ -240,10 +243,10 @@ def _window(
     if movie.pixel_size and target.pixel_size:
         zoom = movie.pixel_size / target.pixel_size
         side = round(target.size / zoom)
-        if not 0.4 <= zoom <= 2.6:
+        if zoom > _COARSE:
             notes.append(
-                f"The pixel size of {movie.name!r} is {movie.pixel_size:g} µm, far from the model's "
-                f"{target.pixel_size:g} µm; expect less likeness."
+                f"The pixels of {movie.name!r} ({movie.pixel_size:g} µm) are much coarser than the model's "
+                f"({target.pixel_size:g} µm), so it lacks fine detail; expect less likeness."
             )
     else:
         whose = f"of {movie.name!r}" if not movie.pixel_size else "that the model was trained with"
