@@ -22,6 +22,7 @@ def simulate_field(
     trap: str | None = None,
     planes: Sequence[float] = (0.0,),
     config: PhantomConfig | None = None,
+    drift: tuple[float, float] = (0.0, 0.0),
     token: JobToken | None = None,
 ) -> PhantomSequence:
     """Simulate a field of view of rows x columns traps.
@@ -47,6 +48,8 @@ def simulate_field(
         Focal planes in µm, added to the nominal focus.
     config : PhantomConfig or None
         All other parameters.
+    drift : tuple of float
+        How far the stage wanders evenly from the first to the last frame (y, x), in px; dust and illumination stay.
     token : JobToken or None
         Stops or pauses the simulation.
 
@@ -60,4 +63,6 @@ def simulate_field(
     CellSimError
         If an argument cannot be used.
     """
-    return simulate_tiles(frames, seed, (rows, columns), tile, pixel_size, trap, planes, config, token)
+    return simulate_tiles(
+        frames, seed, (rows, columns), tile, pixel_size, trap, planes, config, token, drift
+    )

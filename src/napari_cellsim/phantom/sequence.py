@@ -67,6 +67,8 @@ class PhantomSequence:
         Focal planes in µm, added to the nominal focus.
     traps : tuple of TrapGeometry
         The traps, in µm from the middle of the picture.
+    shifts : ndarray, (T, 2)
+        How far the stage's error and drift have moved the scene in each frame, y then x, in px.
     """
 
     images: NDArray[np.uint16]
@@ -81,10 +83,14 @@ class PhantomSequence:
     seed: int
     planes: tuple[float, ...]
     traps: tuple[TrapGeometry, ...]
+    shifts: NDArray[np.float64]
 
     @property
     def centres(self) -> NDArray[np.floating[Any]]:
-        """Centres of the traps, (N, 2), y then x, in px of the picture (0 = middle of the first pixel)."""
+        """Centres of the traps, (N, 2), y then x, in px of the picture (0 = middle of the first pixel).
+
+        In frame t they lie at ``centres + shifts[t]``.
+        """
         height, width = self.labels.shape[1:]
         return np.array(
             [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,9 @@ def simulate_tiles(
     planes: Sequence[float],
     config: PhantomConfig | None,
     token: JobToken | None,
+    drift: tuple[float, float] = (0.0, 0.0),
 ) -> PhantomSequence:
-    """Simulate a picture of rows x columns trap tiles; see `simulate` for the rest."""
+    """Simulate a picture of rows x columns trap tiles; see `simulate` and `simulate_field` for the rest."""
     config = config or PhantomConfig()
     if trap is not None:
         if trap not in TRAP_KINDS:
@@ -88,6 +90,10 @@ def simulate_tiles(
         config = config.changed(chip={"trap": trap})
     tile_shape = tuple(tile_size) if isinstance(tile_size, Sequence) else (tile_size, tile_size)
     _check(frames, seed, tiles, tile_shape, pixel_size, planes)
+    if not all(math.isfinite(d) and abs(d) <= min(tile_shape) / 2 for d in drift):
+        raise CellSimError(
+            f"The drift must be two numbers (y, x) of at most half a tile in px, not {tuple(drift)!r}."
+        )
     height, width = tile_shape[0] * tiles[0], tile_shape[1] * tiles[1]
     grid = Grid.of((height, width), pixel_size, config)
     tile = (tile_shape[0] * pixel_size, tile_shape[1] * pixel_size)
@@ -109,6 +115,7 @@ def simulate_tiles(
     semantic = np.empty((frames, height, width), np.uint8)
     flow = np.empty((frames - 1, 2, height, width), np.float32)
     valid = np.empty((frames - 1, height, width), bool)
+    shifts = np.empty((frames, 2))
     before: Snapshot | None = None
     for t in range(frames):
         if token is not None:
@@ -116,6 +123,11 @@ def simulate_tiles(
         if t:
             scene.advance()
         now = scene.snapshot()
+        wandered = t / max(frames - 1, 1) * pixel_size
+        now = replace(
+            now, shift=(now.shift[0] + wandered * drift[1], now.shift[1] + wandered * drift[0])
+        )
+        shifts[t] = now.shift[1] / pixel_size, now.shift[0] / pixel_size
         drawn = raster.draw(now, t * config.chip.interval)
         here = focus + rng.normal(0, scope.focus_jitter)
         images[t] = camera.expose(
@@ -139,6 +151,7 @@ def simulate_tiles(
         seed=int(seed),
         planes=tuple(float(z) for z in planes),
         traps=tuple(scene.geometries),
+        shifts=shifts,
     )
 
 
