@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from napari_cellsim._cuda import _launch
 
+from ._operator import operator
 from ._pau_torch import pau_torch
 from ._second_order import second_order
 
@@ -18,17 +18,14 @@ _BACKWARD_SCHEMA = (
     "(Tensor grad, Tensor x, Tensor numerator, Tensor denominator, str form, bool want_x) "
     "-> (Tensor, Tensor, Tensor)"
 )
-_operator = partial(torch.library.custom_op, mutates_args=(), device_types=("cpu", "cuda"))
 
 
-@_operator("napari_cellsim::pau", schema=_SCHEMA)
-def pau_native(x: Tensor, numerator: Tensor, denominator: Tensor, form: str) -> Tensor:
+def _compute(x: Tensor, numerator: Tensor, denominator: Tensor, form: str) -> Tensor:
     """Compute `napari_cellsim.ops.pau` with the compiled kernel of the tensors' device."""
     return _launch.pau_forward(x, numerator, denominator, form)
 
 
-@_operator("napari_cellsim::pau_backward", schema=_BACKWARD_SCHEMA)
-def pau_native_backward(
+def _compute_backward(
     grad: Tensor, x: Tensor, numerator: Tensor, denominator: Tensor, form: str, want_x: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute the gradients of x (empty unless wanted) and of the coefficients."""
@@ -37,13 +34,11 @@ def pau_native_backward(
     return (x.new_empty(0) if grad_x is None else grad_x), grad_numerator, grad_denominator
 
 
-@pau_native.register_fake
-def _(x: Tensor, numerator: Tensor, denominator: Tensor, form: str) -> Tensor:
+def _fake(x: Tensor, numerator: Tensor, denominator: Tensor, form: str) -> Tensor:
     return torch.empty_like(_launch.dense(x))
 
 
-@pau_native_backward.register_fake
-def _(
+def _fake_backward(
     grad: Tensor, x: Tensor, numerator: Tensor, denominator: Tensor, form: str, want_x: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     grad_x = torch.empty_like(_launch.dense(x)) if want_x else x.new_empty(0)
@@ -78,5 +73,12 @@ def _differentiate_backward(ctx: Any, *grad_grads: Tensor | None) -> tuple[Tenso
     return (*second, None, None)
 
 
-pau_native.register_autograd(_differentiate, setup_context=_save)
-pau_native_backward.register_autograd(_differentiate_backward, setup_context=_save_backward)
+pau_native = operator("pau", _SCHEMA, _compute, _fake, _differentiate, _save)
+pau_native_backward = operator(
+    "pau_backward",
+    _BACKWARD_SCHEMA,
+    _compute_backward,
+    _fake_backward,
+    _differentiate_backward,
+    _save_backward,
+)

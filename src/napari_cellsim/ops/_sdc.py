@@ -60,7 +60,8 @@ def sdc(
     if torch.is_autocast_enabled(image.device.type):
         with torch.autocast(image.device.type, enabled=False):
             return sdc(widen(image), widen(flow), widen(kernel_v), widen(kernel_h), border)
-    _check(image, flow, kernel_v, kernel_h, border)
+    if not _obviously_fits(image, flow, kernel_v, kernel_h, border):
+        _check(image, flow, kernel_v, kernel_h, border)
     if image.device.type == "cuda":
         flow = widen(flow)
     elif image.dtype in HALF_TYPES:  # the processor computes in float32 and rounds once
@@ -75,6 +76,24 @@ def sdc(
 # torch.compile asks once, while it traces, and never looks inside. torch.compiler.assume_constant_result does just
 # this, but imports the whole compiler, which would cost every first forecast seconds.
 sdc_is_native._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def _obviously_fits(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> bool:
+    """Whether `_check` would find nothing, in a tenth of its time: float32 or float64 throughout."""
+    if image.dim() != 4 or kernel_v.dim() != 4:
+        return False
+    batch, _, height, width = image.shape
+    taps = kernel_v.shape[1]
+    return (
+        border in BORDERS
+        and flow.shape == (batch, 2, height, width)
+        and kernel_v.shape == (batch, taps, height, width) == kernel_h.shape
+        and taps % 2 == 1
+        and height * width > 0
+        and image.dtype in (torch.float32, torch.float64)
+        and image.dtype == flow.dtype == kernel_v.dtype == kernel_h.dtype
+        and image.device == flow.device == kernel_v.device == kernel_h.device
+    )
 
 
 def _check(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> None:

@@ -1,7 +1,6 @@
 """The compiled spatially-displaced convolution as a torch operator.
 
-`torch.library` makes it known to autograd, autocast, torch.compile and `opcheck`. Its gradient is compiled,
-too; the gradient of that gradient is computed with torch operations.
+Its gradient is compiled, too; the gradient of that gradient is computed with torch operations.
 """
 
 from __future__ import annotations
@@ -9,34 +8,29 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from napari_cellsim._cuda import _launch
 
+from ._operator import operator, widen_under_autocast
 from ._sdc_torch import sdc_torch
 from ._second_order import second_order
 
 _INPUTS = 4  # image, flow, kernel_v, kernel_h
 
-
-# Spelt out, because torch cannot read postponed annotations in all the versions we support.
 _SCHEMA = "(Tensor image, Tensor flow, Tensor kernel_v, Tensor kernel_h, str border) -> Tensor"
 _BACKWARD_SCHEMA = (
     "(Tensor grad, Tensor image, Tensor flow, Tensor kernel_v, Tensor kernel_h, str border, bool want_image, "
     "bool want_flow, bool want_kernel_v, bool want_kernel_h) -> (Tensor, Tensor, Tensor, Tensor)"
 )
-_operator = partial(torch.library.custom_op, mutates_args=(), device_types=("cpu", "cuda"))
 
 
-@_operator("napari_cellsim::sdc", schema=_SCHEMA)
-def sdc_native(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> Tensor:
+def _compute(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> Tensor:
     """Compute `napari_cellsim.ops.sdc` with the compiled kernel of the tensors' device."""
     return _launch.sdc_forward(image, flow, kernel_v, kernel_h, border)
 
 
-@_operator("napari_cellsim::sdc_backward", schema=_BACKWARD_SCHEMA)
-def sdc_native_backward(
+def _compute_backward(
     grad: Tensor,
     image: Tensor,
     flow: Tensor,
@@ -55,13 +49,11 @@ def sdc_native_backward(
     return a, b, c, d
 
 
-@sdc_native.register_fake
-def _(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> Tensor:
+def _fake(image: Tensor, flow: Tensor, kernel_v: Tensor, kernel_h: Tensor, border: str) -> Tensor:
     return image.new_empty(image.shape)
 
 
-@sdc_native_backward.register_fake
-def _(
+def _fake_backward(
     grad: Tensor,
     image: Tensor,
     flow: Tensor,
@@ -107,7 +99,13 @@ def _differentiate_backward(ctx: Any, *grad_grads: Tensor | None) -> tuple[Tenso
     return (*second, None, *[None] * _INPUTS)
 
 
-sdc_native.register_autograd(_differentiate, setup_context=_save)
-sdc_native_backward.register_autograd(_differentiate_backward, setup_context=_save_backward)
-for _device in ("cpu", "cuda"):  # not half precision: a bfloat16 displacement loses its fraction
-    torch.library.register_autocast("napari_cellsim::sdc", _device, torch.float32)
+sdc_native = operator("sdc", _SCHEMA, _compute, _fake, _differentiate, _save)
+sdc_native_backward = operator(
+    "sdc_backward",
+    _BACKWARD_SCHEMA,
+    _compute_backward,
+    _fake_backward,
+    _differentiate_backward,
+    _save_backward,
+)
+widen_under_autocast("sdc")

@@ -62,6 +62,9 @@ template <class T, int K> struct Run {
     const int h = int(s.h), w = int(s.w);
     const int64_t plane = s.h * s.w;
     const T *u = flow + at, *v = flow + plane + at;
+    fetch_next(flow, 2, plane, at);
+    fetch_next(kv, k, plane, at);
+    fetch_next(kh, k, plane, at);
     T at_y[kRun], at_x[kRun];
     int found = 0;
     for (int p = 0; p < count; ++p) {
@@ -109,6 +112,13 @@ template <class T, int K> struct Run {
         CELLSIM_UNROLL for (int l = 0; l < 4; ++l) store(&weight_h[p + l][group], lane[l]);
       }
     }
+  }
+
+  // Ask for the run after this one in every plane: too many streams for the hardware to follow by itself.
+  static CELLSIM_INLINE void fetch_next(const T* planes, int count, int64_t plane, int64_t at) {
+    for (int i = 0; i < count; ++i)
+      for (size_t byte = 0; byte < kRun * sizeof(T); byte += 64)
+        CELLSIM_PREFETCH(reinterpret_cast<const char*>(planes + i * plane + at + kRun) + byte);
   }
 
   // The taps x taps pixels that pixel p sees: in the image itself, or copied to `buffer` where they cross its border.

@@ -14,11 +14,13 @@
 #define CELLSIM_NOINLINE __declspec(noinline)
 #define CELLSIM_RESTRICT __restrict
 #define CELLSIM_UNROLL
+#define CELLSIM_PREFETCH(p)
 #else
 #define CELLSIM_INLINE inline __attribute__((always_inline))
 #define CELLSIM_NOINLINE __attribute__((noinline))
 #define CELLSIM_RESTRICT __restrict__
 #define CELLSIM_UNROLL _Pragma("GCC unroll 16")
+#define CELLSIM_PREFETCH(p) __builtin_prefetch(p)
 #endif
 
 namespace cellsim {
