@@ -19,7 +19,7 @@ from .forecast_work import ForecastOutcome, MovieFacts, forecast_work
 from .graphics import forget_vertex_arrays
 from .jobs import Finish, Job, JobFactory, start_job
 from .links import Links
-from .live import LiveMovie
+from .live import LiveMovie, in_step
 from .scout import Question, facts_question, preview_question
 from .stacking import single_frames, stack_layers
 
@@ -150,9 +150,12 @@ class ForecastDock(QWidget):
         request = self._form.request(source, **choices)
         self._preview_timer.stop()
         self._preview_question.forget()
-        self._live = LiveMovie(self._viewer, source, request, self._axes_of(source, request))
+        self._live = LiveMovie(self._viewer, source, request, self._axes_of(source, request), self)
+        shown = self._live.shown
         job = self._start(
-            lambda token: forecast_work(request, token), f"Forecast of {source.name}", self._show_outcome
+            lambda token: in_step(forecast_work(request, token), shown),
+            f"Forecast of {source.name}",
+            self._show_outcome,
         )
         job.happened.connect(self._show_frame)
         return job
@@ -237,16 +240,16 @@ class ForecastDock(QWidget):
         chosen = results.select(outcome.layers, outcome.forecast, self._form.wanted_overlays, live.display)
         if live.become(*chosen[0][:2]):
             chosen = chosen[1:]
-        for layer in chosen:
-            yield
-            results.add_layers(self._viewer, [layer])
         yield
-        self._outcome = outcome
+        for _ in results.add_layers(self._viewer, chosen, self):
+            yield
+        for _ in self._view.show_curve(outcome.curve, self._viewer.theme):
+            yield
         self._view.legend.explain(results.legend_of(chosen))
         self._view.save_button.setEnabled(True)
-        self._view.show_curve(outcome.curve, self._viewer.theme)
         if outcome.kernels is not None:
             self._view.show_kernels(outcome.kernels)
+        self._outcome = outcome
 
     def _show_opened(self, opened: opening.Opened) -> Iterator[None]:
         for path in opened.models:
@@ -257,11 +260,13 @@ class ForecastDock(QWidget):
             self._view.legend.explain(results.legend_of(layers))
             self._outcome = ForecastOutcome(forecast, [forecast], layers, None, None)
             self._view.save_button.setEnabled(True)
-        for layer in layers:
+        movie = None
+        for added in results.add_layers(self._viewer, layers, self):
+            if movie is None and added is not None and forecast is None:
+                movie = added
+                if movie in self._form.layer.choices:
+                    self._form.layer.value = movie
             yield
-            (added,) = results.add_layers(self._viewer, [layer])
-            if forecast is None and layer is layers[0] and added in self._form.layer.choices:
-                self._form.layer.value = added
 
     # ---- following the viewer and the controls ----
 

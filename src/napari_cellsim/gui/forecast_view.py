@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -122,8 +123,8 @@ class ForecastView(QWidget):
         say(self.kernel_line, f"<small>{kernels.line}</small>")
         self.kernel_line.setToolTip(kernels.why)
 
-    def show_curve(self, curve: ErrorCurve | None, theme: str) -> None:
-        """Draw the error against copying the last frame; None hides the plot."""
+    def show_curve(self, curve: ErrorCurve | None, theme: str) -> Iterator[None]:
+        """Draw the error against copying the last frame, in small steps; None hides the plot."""
         if curve is None:
             if self.plot is not None:
                 self.plot.hide()
@@ -131,7 +132,9 @@ class ForecastView(QWidget):
         if self.plot is None:
             from .error_plot import ErrorPlot  # pyqtgraph takes 0.2 s to import, so only once it is wanted
 
+            yield
             self.plot = ErrorPlot()
+            yield
             self._column.insertWidget(self._column.count() - 1, self.plot)
         self.plot.set_theme(theme)
         self.plot.show_curve(curve)

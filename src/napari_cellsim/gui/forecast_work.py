@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import CellSimError, Event, JobToken, Progress
+from .first_import import import_numerics
 from .forecast_request import ForecastRequest, LayerSnapshot
 from .model_use import loaded, one_at_a_time, processor_threads
 
@@ -150,6 +151,8 @@ def forecast_work(request: ForecastRequest, token: JobToken) -> Generator[Event,
     ------
     Progress or FrameReady
     """
+    yield Progress(0, 0, "Loading PyTorch")
+    import_numerics()
     from ..evaluation import error_curve
     from ..forecasting import forecast_job, paste
 
@@ -217,6 +220,7 @@ class Preview:
 
 def preview(request: ForecastRequest, token: JobToken) -> Preview:
     """Estimate a forecast."""
+    import_numerics()
     from ..forecasting import calibration_warnings, devices, estimate
 
     movie = open_movie(request.movie, request.axes)

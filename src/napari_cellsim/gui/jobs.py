@@ -23,6 +23,7 @@ from ..base import CellSimError, Event, JobCancelled, JobToken, Progress
 
 POLL_MS = 50
 """How often the GUI thread looks for news of a job, in milliseconds."""
+_BREATH_MS = 5  # between two steps of showing a result
 
 Status = Literal["running", "succeeded", "failed", "cancelled"]
 JobFactory = Callable[[JobToken], "Generator[Event, None, Any] | Any"]
@@ -283,9 +284,7 @@ class Job(QObject):
         finish, self._finish = self._finish, None
         if outcome.status == "succeeded" and finish is not None:
             self._steps = finish(outcome.result)
-            self._timer.setInterval(
-                0
-            )  # a timer, because calls posted from calls would keep everything else waiting
+            self._take_turns()
         else:
             self._end(outcome.status)
 
@@ -302,6 +301,14 @@ class Job(QObject):
         except Exception as error:
             self.error = error
             self._end("failed")
+        else:
+            self._take_turns()
+
+    def _take_turns(self) -> None:
+        # A timer, because calls posted from calls would keep everything else waiting; started anew after each step,
+        # because a repeating one is due again as soon as a long step ends and would go first once more.
+        self._timer.setSingleShot(True)
+        self._timer.start(_BREATH_MS)
 
     def _end(self, status: Status) -> None:
         self._timer.stop()

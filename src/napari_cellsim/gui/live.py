@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Generator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
+from ..base import Event
+from ..forecasting import FrameReady
+from .painting import PaintingPause
 from .viewer_state import shape_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
+    from qtpy.QtWidgets import QWidget
 
     from .forecast_request import ForecastRequest
+
+_BREATH_MS = 5  # between adding the layer and painting it
+_PATIENCE = 1.0  # s; no forecast waits longer than this for its first frame to be shown
+
+
+def in_step(job: Generator[Event, None, Any], shown: threading.Event) -> Generator[Event, None, Any]:
+    """Pass on the events and the result of a forecast, which waits once: until its first frame is `shown`.
+
+    Adding the layer takes napari longest of all; with the forecast on all cores beside it, three times as long.
+    """
+    with closing(job):
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as stop:
+                return stop.value
+            yield event
+            if isinstance(event, FrameReady):
+                shown.wait(_PATIENCE)
 
 
 class LiveMovie(QObject):
@@ -31,11 +57,21 @@ class LiveMovie(QObject):
         Says how many frames will come, where they begin, and which regions they cover.
     axes : str
         Axis letters of the movie layer, T first.
+    widget : QWidget
+        Any widget of the viewer's window.
+
+    Attributes
+    ----------
+    shown : threading.Event
+        Set once the first frame is on the screen.
     """
 
-    def __init__(self, viewer: Any, movie: Image, request: ForecastRequest, axes: str) -> None:
+    def __init__(
+        self, viewer: Any, movie: Image, request: ForecastRequest, axes: str, widget: QWidget
+    ) -> None:
         super().__init__()
         self._viewer = viewer
+        self._widget = widget
         size = shape_of(movie)
         self._regions = request.regions or [(0, size[-2], 0, size[-1])]
         self._top = min(region[0] for region in self._regions), min(region[2] for region in self._regions)
@@ -74,6 +110,7 @@ class LiveMovie(QObject):
         self._following = True
         self._shown_at: float | None = None
         self._pending = False
+        self.shown = threading.Event()
 
     @property
     def layer(self) -> Image | None:
@@ -122,12 +159,18 @@ class LiveMovie(QObject):
             return
         self._pending = False
         if self._layer is None:
+            self._pause = PaintingPause(self._widget)
+            QTimer.singleShot(_BREATH_MS, self._show)
             self._layer = self._viewer.add_image(self._array[: self._done], **self._meta)
         elif self.layer is None:  # the user deleted it, and is obeyed
             return
         else:
             self._layer.data = self._array[: self._done]
         self.follow(self._first_time + self._interval * (self._done - 1))
+
+    def _show(self) -> None:
+        self._pause.end()
+        QTimer.singleShot(_BREATH_MS, self.shown.set)  # painted then
 
     def follow(self, world_time: float) -> None:
         """Move the time slider, unless the user has moved it since this layer last did."""

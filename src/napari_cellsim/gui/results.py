@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 
+from .painting import PaintingPause
 from .viewer_state import METADATA_KEY
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -16,9 +21,32 @@ _OVERLAY = {"flow": "flow", "motion": "arrows", "kernel_deviation": "kernels", "
 OVERLAYS = set(_OVERLAY.values())
 
 
-def add_layers(viewer: Any, layers: list[LayerData]) -> list[Layer]:
-    """Add layer data tuples on top, lowest first; napari gives a taken name a number."""
-    return [viewer.add_layer(Layer.create(*layer)) for layer in layers]
+def add_layers(viewer: Any, layers: list[LayerData], widget: QWidget) -> Iterator[Layer | None]:
+    """Add layer data tuples on top, lowest first, in small steps; napari gives a taken name a number.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where they go.
+    layers : list of LayerData
+        Layer data tuples.
+    widget : QWidget
+        Any widget of the viewer's window.
+
+    Yields
+    ------
+    Layer or None
+        Each layer right after it was added; None where the event loop should take a turn, too.
+    """
+    for layer in layers:
+        created = Layer.create(*layer)
+        yield None
+        pause = PaintingPause(widget)
+        try:
+            yield viewer.add_layer(created)
+        finally:
+            pause.end()
+        yield None
 
 
 def select(
