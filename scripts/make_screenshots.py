@@ -149,9 +149,84 @@ def field(out: Path) -> None:
     viewer.close()
 
 
+def open_generate(theme: str, tab: str) -> tuple[napari.Viewer, object]:
+    """Return a viewer with the phantom movie and a tab of the Generate dock."""
+    viewer, forecast = open_viewer(theme)
+    viewer.window.remove_dock_widget(forecast.parent())
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Generate")
+    dock.show_tab(tab)
+    dock.window().resizeDocks([dock.parent()], [330], _horizontal())
+    settle()
+    return viewer, dock
+
+
+def generate_dock(out: Path, theme: str = "dark", name: str = "generate_dock") -> None:
+    """Sixteen pictures, side by side in napari's grid."""
+    viewer, dock = open_generate(theme, "Generate")
+    viewer.layers.clear()
+    dock.run(n=16, seed=3).wait()
+    pictures = viewer.layers[0].data
+    viewer.dims.set_point(0, 5)
+    settle()
+    viewer.reset_view(margin=0.02)
+    assert len(pictures) == 16
+    shoot(viewer, out / f"{name}.png")
+    viewer.close()
+
+
+def generate_guide(out: Path, theme: str = "dark", name: str = "generate_guide") -> None:
+    """A look-alike of a phantom frame, encoded and refined."""
+    viewer, dock = open_generate(theme, "Guide")
+    dock.encode("phantom movie", at=9).wait()
+    dock.refine(60).wait()
+    settle()
+    shoot(viewer, out / f"{name}.png")
+    viewer.close()
+
+
+def generate_explore(out: Path, theme: str = "dark", name: str = "generate_explore") -> None:
+    """A style-mixing grid of three pictures, and the sliders."""
+    viewer, dock = open_generate(theme, "Explore")
+    viewer.layers.clear()
+    dock.run(n=8, seed=3).wait()
+    for number in (0, 2, 5):
+        viewer.dims.set_point(0, number)
+        dock.add_current()
+    dock.mix().wait()
+    dock.layer = viewer.layers[0]
+    settle()
+    viewer.reset_view(margin=0.02)
+    shoot(viewer, out / f"{name}.png")
+    viewer.close()
+
+
+def generate_sliders(out: Path, theme: str = "dark", name: str = "generate_sliders") -> None:
+    """One picture changed by the sliders."""
+    viewer, dock = open_generate(theme, "Explore")
+    viewer.layers.clear()
+    dock.run(n=4, seed=3).wait()
+    dock.show_sliders()
+    dock.edit([2.0, -1.5, 0.5], picture=2)
+    settle(4)
+    viewer.reset_view(margin=0.02)
+    shoot(viewer, out / f"{name}.png")
+    viewer.close()
+
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     function.__name__: function
-    for function in (forecast_dock, forecast_light, forecast_running, overlays, models_dock, field)
+    for function in (
+        forecast_dock,
+        forecast_light,
+        forecast_running,
+        overlays,
+        models_dock,
+        field,
+        generate_dock,
+        generate_guide,
+        generate_explore,
+        generate_sliders,
+    )
 }
 
 

@@ -217,6 +217,16 @@ def test_save_and_open_again(generate_dock, tmp_path):
     assert len(generate_dock.chosen) == 3
 
 
+def test_save_menu_of_napari_keeps_the_latents(generate_dock, tmp_path):
+    from napari_cellsim import open_result
+
+    for number in (1, 3):
+        made = generate_dock.run(n=number).wait(60)
+        path = tmp_path / f"{number}.cellsim.ome.tif"
+        assert generate_dock.layer.save(str(path)) == [str(path)]
+        np.testing.assert_array_equal(open_result(path).latents, made.latents)
+
+
 def test_open_a_model_and_what_is_none(generate_dock, small_generators, tmp_path):
     generate_dock.open(small_generators / "small-cellgan-movie.safetensors").wait(60)
     assert generate_dock.model == small_generators / "small-cellgan-movie.safetensors"

@@ -151,6 +151,17 @@ def test_many_wishes_are_answered_by_few_pictures_and_the_last(explored, qtbot):
     qtbot.waitUntil(lambda: explored.editor.job is None, timeout=60_000)
 
 
+def test_closing_the_dock_while_sliders_move(explored, qtbot):
+    with qtbot.waitSignal(explored.editor.edited, timeout=60_000):
+        explored.edit([1.0], picture=0)
+    layers = len(explored.viewer.layers)
+    explored.edit([2.0])
+    job = explored.editor.job
+    explored.parent().destroyOnClose()
+    qtbot.waitUntil(lambda: job is None or job.status != "running", timeout=60_000)
+    assert len(explored.viewer.layers) == layers
+
+
 def test_forecast_of_a_repeated_picture(explored, qtbot):
     viewer = explored.viewer
     viewer.dims.set_point(0, 1)

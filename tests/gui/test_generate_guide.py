@@ -52,6 +52,15 @@ def test_refine_goes_on_from_the_look_alike(generate_dock, movie, qtbot):
     assert again.records[0]["steps"] == 30
 
 
+def test_another_frame_is_encoded_before_it_is_refined(generate_dock, movie):
+    viewer = generate_dock.viewer
+    viewer.add_image(movie, name="movie", **UM)
+    viewer.dims.set_point(0, 20.0)
+    generate_dock.encode().wait(60)
+    viewer.dims.set_point(0, 50.0)
+    assert generate_dock.refine(10).wait(60).records[0]["frame"] == 5
+
+
 def test_refine_without_encoding_first(generate_dock, movie):
     generate_dock.viewer.add_image(movie[0], name="picture", scale=(0.864, 0.864), units=("um", "um"))
     result = generate_dock.refine(10, space="w").wait(60)

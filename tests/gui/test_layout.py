@@ -1,4 +1,4 @@
-"""Both docks are usable at 300 px, in both themes, and by those who cannot see them."""
+"""All docks are usable at 300 px, in both themes, and by those who cannot see them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,30 @@ import pytest
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
+    QAbstractSlider,
     QAbstractSpinBox,
     QComboBox,
     QLineEdit,
     QProgressBar,
     QScrollBar,
+    QTabWidget,
     QWidget,
 )
+from superqt import QCollapsible
 
-CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QProgressBar)
+NAMES = ("Run", "Generate", "Open file")
+CONTROLS = (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QProgressBar,
+)
 
 
-@pytest.fixture(params=["Forecast", "Models"])
+@pytest.fixture(params=["Forecast", "Generate", "Models"])
 def dock(request, make_napari_viewer, small_model):
     viewer = make_napari_viewer(show=True)
     viewer.add_image(
@@ -50,24 +62,36 @@ def test_every_control_has_an_accessible_name_and_a_tooltip(dock):
     assert silent == []
 
 
+def pages(dock, qtbot):
+    """Yield once for each tab of the dock, with everything unfolded; once for a dock without tabs."""
+    for folded in dock.findChildren(QCollapsible):
+        folded.expand(animate=False)
+    tabs = dock.findChild(QTabWidget)
+    for index in range(tabs.count() if tabs else 1):
+        if tabs:
+            tabs.setCurrentIndex(index)
+        qtbot.wait(200)
+        yield index
+
+
 def test_usable_at_300_pixels(dock, qtbot):
-    assert dock.minimumSizeHint().width() <= 300
     dock.setFixedWidth(300)
-    qtbot.wait(200)
-    edge = dock.mapToGlobal(dock.rect().topRight()).x()
-    shown = [w for w in controls(dock) if w.isVisible() and not isinstance(w, QAbstractItemView)]
-    assert shown
-    outside = [w.accessibleName() for w in shown if w.mapToGlobal(w.rect().topRight()).x() > edge]
-    assert outside == []
-    squeezed = [w.accessibleName() for w in shown if w.width() < 20]
-    assert squeezed == []
+    for _ in pages(dock, qtbot):
+        assert dock.minimumSizeHint().width() <= 300
+        edge = dock.mapToGlobal(dock.rect().topRight()).x()
+        shown = [w for w in controls(dock) if w.isVisible() and not isinstance(w, QAbstractItemView)]
+        assert shown
+        outside = [w.accessibleName() for w in shown if w.mapToGlobal(w.rect().topRight()).x() > edge]
+        assert outside == []
+        squeezed = [w.accessibleName() for w in shown if w.width() < 20]
+        assert squeezed == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_stands_out_in_both_themes(dock, theme, qtbot):
     dock.viewer.theme = theme
     qtbot.wait(200)
-    button = next(w for w in controls(dock) if w.isVisible() and w.accessibleName() in ("Run", "Open file"))
+    button = next(w for w in controls(dock) if w.isVisible() and w.accessibleName() in NAMES)
     picture = button.grab().toImage()
     luminance = np.array(
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +18,16 @@ _PACKAGES = ("napari-cellsim", "torch", "numpy", "scipy", "scikit-image", "tifff
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that determine a result."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: _version(name) for name in _PACKAGES}
+    return {"python": platform.python_version()} | {name: text for name, text in found.items() if text}
+
+
+@cache  # reading a package's metadata takes a millisecond, too long for every picture that a slider changes
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def now() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
@@ -12,12 +13,22 @@ from ..generation import PicturesReady, RefinementReady
 from . import generate_layers as layers
 from . import model_list
 from .generate_editor import Edited
+from .generate_request import Computing
 from .generate_view import GenerateView
 from .generate_work import Found, GuideReady
 from .widgets import say
 
 if TYPE_CHECKING:
     from ..generation import Generated
+
+
+@dataclass(frozen=True)
+class Base:
+    """The one picture that the sliders change, what it is called, and with which model."""
+
+    title: str
+    picture: Generated
+    computing: Computing
 
 
 class GenerateDisplay:
@@ -36,8 +47,8 @@ class GenerateDisplay:
         The pictures that came last, and those of them that had a guide.
     live : LivePictures or None
         The layer of pictures that are being made.
-    base : (str, Generated) or None
-        Title of the one picture that the sliders change, and the picture itself.
+    base : Base or None
+        The picture that the sliders change.
     """
 
     def __init__(self, viewer: Any, view: GenerateView) -> None:
@@ -46,7 +57,7 @@ class GenerateDisplay:
         self.result: Generated | None = None
         self.guided: Generated | None = None
         self.live: layers.LivePictures | None = None
-        self.base: tuple[str, Generated] | None = None
+        self.base: Base | None = None
         self._edited: Image | None = None
 
     # ---- while a job runs ----
@@ -113,14 +124,18 @@ class GenerateDisplay:
 
     def edited(self, edited: Edited) -> None:
         """Show a changed picture in the layer of changes."""
-        if self.base is None or edited.wish.picture is not self.base[1]:  # asked for before the last Keep
+        if (
+            self.base is None or edited.wish.picture is not self.base.picture
+        ):  # asked for before the last Keep
             return
         self._view.explore.show_variances(edited.variances)
         data, meta, _ = layers.layer_data(edited.picture, self._viewer)
         if self._edited is None or self._edited not in self._viewer.layers:
             # the grey scale of the picture it came from, so that brightening shows
-            limits = layers.layer_data(self.base[1], self._viewer)[1]["contrast_limits"]
-            self._edited = layers.add(self._viewer, edited.picture, contrast_limits=limits)
+            limits = layers.layer_data(self.base.picture, self._viewer)[1]["contrast_limits"]
+            self._edited = layers.add(
+                self._viewer, edited.picture, contrast_limits=limits, name=f"changed {self.base.title}"
+            )
             self._view.explore.keep_button.setEnabled(True)
         else:
             self._edited.data = data

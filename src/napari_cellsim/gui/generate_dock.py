@@ -58,6 +58,7 @@ class GenerateDock(QWidget, ExploreMethods):
         self._connect()
         self.reset_choices()
         self._model_changed()
+        self._guide_changed()
 
     # ---- what there is ----
 
@@ -163,7 +164,7 @@ class GenerateDock(QWidget, ExploreMethods):
         return self._start(lambda token: work.guide_work(request, token), name, self._display.guide_matched)
 
     def refine(self, steps: int | None = None, pictures: Any = None, *, space: str | None = None) -> Job:
-        """Refine look-alikes; if there are none yet, encode the chosen guide and refine that.
+        """Refine look-alikes; if there are none of the chosen guide yet, encode it and refine that.
 
         Parameters
         ----------
@@ -265,11 +266,13 @@ class GenerateDock(QWidget, ExploreMethods):
         generate_buttons.connect(self, view)
         view.model_form.model.changed.connect(self._model_changed)
         view.guide.layer.changed.connect(self._guide_changed)
-        self._editor.edited.connect(self._display.edited)
-        self._editor.failed.connect(view.bar.show_error)
+        for box in (view.guide.at, view.guide.region, view.guide.pixel_size):
+            box.changed.connect(self._other_guide)
         self._pixel_question.answered.connect(self._show_pixel_size)
         self._device_question.answered.connect(self._show_devices)
-        self._links = Links(self)
+        self._links, self._editor_links = Links(self), Links(self)
+        self._links.add(self._editor.edited, self._display.edited)
+        self._links.add(self._editor.failed, view.bar.show_error)
         self._links.add(self._viewer.dims.events.point, view.time_moved)
         self._links.add(self._viewer.layers.events.removed, forget_vertex_arrays)
         self._links.add(model_list.changes.changed, self.reset_choices)
@@ -279,11 +282,14 @@ class GenerateDock(QWidget, ExploreMethods):
 
     def _guide_changed(self, *_: Any) -> None:
         self._view.guide.show_pixel_size(None)
-        self._display.guided = None
+        self._other_guide()
         layer = self._view.guide.layer.value
         if layer is not None:
             snapshot = LayerSnapshot.of(layer)
             self._pixel_question.ask(lambda token: work.pixel_size_of(snapshot))
+
+    def _other_guide(self, *_: Any) -> None:
+        self._display.guided = None  # what is refined next is the picture chosen now
 
     def _show_pixel_size(self, pixel_size: float | None, error: BaseException | None) -> None:
         self._view.guide.show_pixel_size(pixel_size)

@@ -11,7 +11,6 @@ from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
-    QHBoxLayout,
     QListView,
     QListWidget,
     QListWidgetItem,
@@ -67,6 +66,7 @@ class ExploreTab(QWidget):
         super().__init__()
         self._viewer = viewer
         self.chosen: list[Chosen] = []
+        self._variances: Sequence[float] = ()
         self._make_list()
         self._make_walk_and_mix()
         self._make_editor()
@@ -75,17 +75,19 @@ class ExploreTab(QWidget):
             "Hand the current picture to the Forecast dock as the start of a movie.\n"
             "A picture of one moment is repeated; a generated sequence is a true start.",
         )
+        self.slider_section = section("Change the current picture", self._editor, collapsed=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 6, 8, 2)
         for part in (
             self._list_box,
             section("Movie through the pictures", self._walk_rows, self.walk_button, collapsed=False),
             section("Mix their styles", self._mix_rows, self.mix_button, collapsed=True),
-            section("Change the current picture", self._editor, collapsed=True),
+            self.slider_section,
             self.forecast_button,
         ):
             column.addWidget(part)
         column.addStretch(1)
+        self._show_list()
         self.reset_choices()
 
     def _make_list(self) -> None:
@@ -96,6 +98,7 @@ class ExploreTab(QWidget):
             tooltip="The layer of generated pictures to work with. It is never changed.",
         )
         self.current = line("Current picture")
+        self.hint = line("What the list is for")
         self.add_button = button("Add current", "Put the picture that the slider shows on the list.")
         self.add_all_button = button("Add all", "Put every picture of the layer on the list.")
         self.remove_button = button("Remove", "Take the marked pictures off the list.")
@@ -117,9 +120,10 @@ class ExploreTab(QWidget):
         grid.addWidget(self.current, 1, 0, 1, 2)
         grid.addWidget(self.add_button, 2, 0)
         grid.addWidget(self.add_all_button, 2, 1)
-        grid.addWidget(self.list, 3, 0, 1, 2)
-        grid.addWidget(self.remove_button, 4, 0)
-        grid.addWidget(self.clear_button, 4, 1)
+        grid.addWidget(self.hint, 3, 0, 1, 2)
+        grid.addWidget(self.list, 4, 0, 1, 2)
+        grid.addWidget(self.remove_button, 5, 0)
+        grid.addWidget(self.clear_button, 5, 1)
         self.remove_button.clicked.connect(self._remove_marked)
         self.clear_button.clicked.connect(self.clear)
         self.layer.changed.connect(self.time_moved)
@@ -133,14 +137,14 @@ class ExploreTab(QWidget):
             "W+ keeps encoded pictures as they are.",
         )
         self.steps = SpinBox(
-            label="Frames between",
+            label="Steps",
             value=15,
             min=1,
             max=1000,
-            tooltip="How many frames the movie takes from one picture to the next.",
+            tooltip="How many frames the movie takes from one picture on the list to the next.",
         )
         self.loop = CheckBox(
-            text="Return to the first picture",
+            text="Return to the start",
             value=False,
             tooltip="Close the walk, for a movie without end.",
         )
@@ -190,9 +194,10 @@ class ExploreTab(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.editing)
         column.addWidget(rows)
-        buttons = QHBoxLayout()
-        for one in (self.take_button, self.reset_button, self.keep_button):
-            buttons.addWidget(one)
+        buttons = QGridLayout()
+        buttons.addWidget(self.take_button, 0, 0, 1, 2)
+        buttons.addWidget(self.reset_button, 1, 0)
+        buttons.addWidget(self.keep_button, 1, 1)
         column.addLayout(buttons)
         self.reset_button.clicked.connect(self._reset_clicked)
 
@@ -226,16 +231,23 @@ class ExploreTab(QWidget):
         item = QListWidgetItem(thumbnail(flat(picture.images[0]), _ICON), title.rsplit(" ", 1)[-1])
         item.setToolTip(title)
         self.list.addItem(item)
+        self._show_list()
 
     def remove(self, indices: Sequence[int]) -> None:
         """Take pictures off the list."""
         for index in sorted(set(indices), reverse=True):
             del self.chosen[index]
             self.list.takeItem(index)
+        self._show_list()
 
     def clear(self, _checked: bool = False) -> None:
         """Empty the list."""
         self.remove(range(len(self.chosen)))
+
+    def _show_list(self) -> None:
+        for part in (self.list, self.remove_button, self.clear_button):
+            part.setVisible(bool(self.chosen))
+        say(self.hint, "" if self.chosen else "Choose two or more pictures for a movie or a mixing grid.")
 
     def _remove_marked(self, _checked: bool = False) -> None:
         self.remove([self.list.row(item) for item in self.list.selectedItems()])
@@ -254,14 +266,16 @@ class ExploreTab(QWidget):
 
     def show_variances(self, shares: Sequence[float]) -> None:
         """Say in the tooltips how much of the variance each direction carries, as shares of 1."""
+        if shares == self._variances:
+            return
+        self._variances = shares
         for number, (slider, share) in enumerate(zip(self.sliders, shares, strict=False), 1):
             text = (
                 f"Principal direction {number} of the latent space, in standard deviations; it carries "
                 f"{100 * share:.0f} % of the variance."
             )
-            slider.setToolTip(text)
-            slider.slider.setToolTip(text)
-            slider.number.setToolTip(text)
+            for part in (slider, slider.slider, slider.number):
+                part.setToolTip(text)
 
     def _reset_clicked(self, _checked: bool = False) -> None:
         self.set_weights(())

@@ -40,7 +40,7 @@ class GuideTab(QWidget):
             "Encode", "Find the model's nearest picture to the guide in one go (about a second)."
         )
         self.refine_button = button(
-            "Refine", "Improve the last look-alike step by step, or encode and refine if there is none yet."
+            "Refine", "Improve the look-alike step by step; encodes the guide first if that was not done yet."
         )
         self.pair = PicturePair()
         self.numbers = line("How close the result is to the guide")
@@ -83,7 +83,7 @@ class GuideTab(QWidget):
             "W stays nearer to what the model generates freely.",
         )
         self.steps = SpinBox(
-            label="Steps",
+            label="Refining steps",
             value=100,
             min=1,
             max=5000,
@@ -156,7 +156,11 @@ class GuideTab(QWidget):
         """
         parts = [text for name in NUMBERS if (text := _change(records, name))]
         several = f"Mean of {len(records)} guides: " if len(records) > 1 else ""
-        say(self.numbers, several + ", ".join(parts))
+        ending = " (encoded → refined)" if any(record.get("steps") for record in records) else " (encoded)"
+        say(self.numbers, several + ", ".join(parts) + ending)
+        notes = notes or [
+            "The guide has the model's size and pixel size, so nothing was cropped or resampled."
+        ]
         say(self.notes, "<br>".join(f"• {note}" for note in notes))
 
     def clear_comparison(self) -> None:

@@ -137,7 +137,7 @@ def add_mosaic(viewer: Any, generated: Generated) -> Image:
     ((_, meta, _),) = generated.to_layers()
     return viewer.add_image(
         tiles.swapaxes(1, 2).reshape(rows * height, columns * width),
-        name=f"{generated.name} grid (generated)",
+        name="mixing grid (generated)",
         colormap="gray",
         contrast_limits=meta["contrast_limits"],
         metadata={viewer_state.METADATA_KEY: {"kind": "mosaic", "provenance": generated.provenance}},

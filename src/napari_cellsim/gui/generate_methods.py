@@ -9,6 +9,7 @@ from napari.layers import Image
 
 from . import generate_layers as layers
 from . import generate_work as work
+from .generate_display import Base, GenerateDisplay
 from .generate_editor import EditWish, LiveEditor
 from .generate_explore import SLIDERS
 from .generate_handover import hand_over
@@ -16,7 +17,6 @@ from .generate_request import MixRequest, WalkRequest
 
 if TYPE_CHECKING:
     from ..generation import Generated
-    from .generate_display import GenerateDisplay
     from .generate_view import GenerateView
     from .jobs import Finish, Job, JobFactory
     from .links import Links
@@ -29,7 +29,7 @@ class ExploreMethods:
     _view: GenerateView
     _display: GenerateDisplay
     _editor: LiveEditor
-    _links: Links
+    _editor_links: Links
 
     @property
     def layer(self) -> Image | None:
@@ -132,15 +132,11 @@ class ExploreMethods:
             weights = self._view.explore.weights
         else:
             self._view.explore.set_weights(weights)
-        assert self._display.base is not None
-        base = self._display.base[1]
-        wish = EditWish(
-            self._view.model_form.computing_for(base),
-            base,
-            tuple(weights) + (0.0,) * (SLIDERS - len(weights)),
-        )
-        self._editor.ask(wish)
-        self._links.running_job = self._editor.token
+        base = self._display.base
+        assert base is not None
+        padded = tuple(weights) + (0.0,) * (SLIDERS - len(weights))
+        self._editor.ask(EditWish(base.computing, base.picture, padded))
+        self._editor_links.running_job = self._editor.token
 
     def take(self, picture: int | None = None) -> None:
         """Begin to change a picture of the current layer, by default the one that the slider of napari shows."""
@@ -180,6 +176,10 @@ class ExploreMethods:
         self._view.bar.say(note)
         return movie
 
+    def show_sliders(self) -> None:
+        """Unfold the sliders of the Explore tab and scroll to them."""
+        self._view.show_sliders()
+
     # ---- inside ----
 
     def _check_idle(self) -> None:
@@ -208,5 +208,7 @@ class ExploreMethods:
 
     def _begin(self, picture: int | None) -> None:
         index = self._index(picture)
-        self._display.base = f"{self.layer.name} {index}", layers.pictures_of(self.layer).select(index)
-        self._view.explore.say_editing(self._display.base[0])
+        start = layers.pictures_of(self.layer).select(index)
+        computing = self._view.model_form.computing_for(start)
+        self._display.base = Base(f"{self.layer.name} {index}", start, computing)
+        self._view.explore.say_editing(self._display.base.title)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from .generate_explore import ExploreTab
 from .generate_form import ModelForm, SampleTab
@@ -13,6 +14,7 @@ from .job_bar import JobBar
 from .jobs import Job
 from .widgets import button, scrolling
 
+_LAYOUT_MS = 100  # until Qt has laid out what was unfolded
 TABS = ("Generate", "Guide", "Explore")
 
 
@@ -36,7 +38,10 @@ class GenerateView(QWidget):
         self.tabs.setAccessibleName("Generate, guide or explore")
         self.tabs.setToolTip("Generate new pictures, be guided by a picture, or explore generated ones")
         self.tabs.tabBar().setAccessibleName("Tabs of the Generate dock")
-        self.tabs.tabBar().setUsesScrollButtons(False)
+        self.tabs.tabBar().setToolTip(self.tabs.toolTip())
+        self.tabs.tabBar().setUsesScrollButtons(False)  # three short words
+        for scroll in self.tabs.tabBar().findChildren(QToolButton):
+            scroll.setToolTip("Show the tabs on this side")
         for page, name in zip((self.sample, self.guide, self.explore), TABS, strict=True):
             self.tabs.addTab(scrolling(page), name)
         self.open_button = button("Open…", "Open saved generated pictures, or a model file.")
@@ -77,6 +82,15 @@ class GenerateView(QWidget):
     def show_tab(self, name: str) -> None:
         """Bring a tab of `TABS` to the front."""
         self.tabs.setCurrentIndex(TABS.index(name))
+
+    def show_sliders(self) -> None:
+        """Unfold the sliders of the Explore tab and scroll to them."""
+        self.show_tab("Explore")
+        self.explore.slider_section.expand(animate=False)
+        area = self.tabs.currentWidget()
+        assert isinstance(area, QScrollArea)
+        bar = area.verticalScrollBar()
+        QTimer.singleShot(_LAYOUT_MS, lambda: bar.setValue(self.explore.slider_section.y()))
 
     def _wake(self) -> None:
         self._rest(self.bar.job is not None)
