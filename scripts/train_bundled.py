@@ -50,7 +50,7 @@ STEPS = {
     "kernel_init": 50,
     "fine_tune": 6000,
     "polish": 1000,
-    "cellgan": 9400,
+    "cellgan": 11000,
     "encoder": 3000,
     "vae": 3000,
 }
@@ -238,6 +238,7 @@ def generative_recipe(stage: str, options: argparse.Namespace) -> tuple[str, Any
         data=data,
         lr=2e-3,
         mapping_lr=2e-5,
+        schedule="cosine",
         betas=(0.0, 0.99),
         r1=160.0,
         path_length=8.0,

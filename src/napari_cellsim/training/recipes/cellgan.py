@@ -41,6 +41,8 @@ class CellGANConfig(RecipeConfig):
         Model file to start from, of the same or of half the picture size; empty for fresh weights.
     lr, mapping_lr : float
         Learning rates of AdamP, for the mapping network apart.
+    schedule : {"constant", "cosine"}
+        Whether the learning rates fall along half a cosine over the budget, which calms the end of a short training.
     betas : tuple of float
         Of AdamP.
     weight_decay : float
@@ -72,6 +74,7 @@ class CellGANConfig(RecipeConfig):
     start: str = ""
     lr: float = 1e-3
     mapping_lr: float = 1e-5
+    schedule: Literal["constant", "cosine"] = "constant"
     betas: tuple[float, float] = (0.1, 0.99)
     weight_decay: float = 1e-4
     loss: Literal["non_saturating", "wasserstein"] = "non_saturating"
@@ -133,11 +136,12 @@ class CellGANRecipe(Recipe):
 
     def _optimiser(self, *parts: tuple[nn.Module, float]) -> AdamP:
         groups = []
+        falling = self.config.schedule == "cosine"
         for module, lr in parts:
             decayed = [p for p in module.parameters() if p.ndim > 1]
             others = [p for p in module.parameters() if p.ndim <= 1]
             for params, decay in ((decayed, self.config.weight_decay), (others, 0.0)):
-                groups.append({"params": params, "lr": lr, "weight_decay": decay, "decay": False})
+                groups.append({"params": params, "lr": lr, "weight_decay": decay, "decay": falling})
         return AdamP(groups, betas=self.config.betas)
 
     def batch(self, step: int, progress: float) -> PictureBatch:
