@@ -58,6 +58,7 @@ import sys
 import napari_cellsim as cs
 dir(cs), cs.__version__
 import napari_cellsim.base, napari_cellsim.data, napari_cellsim.forecasting, napari_cellsim.evaluation
+import napari_cellsim.generation
 print([name for name in ("torch", "napari", "qtpy", "matplotlib") if name in sys.modules])
 """)
     assert found.strip() == "[]"

@@ -61,11 +61,11 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print neither progre
 DEFAULT_MODEL = "sdcnet-lite"
 
 
-def run_job(job: Generator[Event, None, Result], *, quiet: bool = False) -> Result:
+def run_job(job: Generator[Event, None, Result], *, quiet: bool = False, unit: str = "frame") -> Result:
     """Run a job to its end, with a progress bar on stderr where that is a terminal."""
     from tqdm import tqdm
 
-    with tqdm(total=1, unit="frame", disable=True if quiet else None, leave=False) as bar:
+    with tqdm(total=1, unit=unit, disable=True if quiet else None, leave=False) as bar:
         while True:
             try:
                 event = next(job)

@@ -61,7 +61,7 @@ def generate(
 
     common.check_target(out)
     job = generate_job(load_model(model), n, seed, truncation, noise.value, device=device)
-    result = common.run_job(job, quiet=quiet)
+    result = common.run_job(job, quiet=quiet, unit="picture")
     _finish(result, out, quiet, f"{len(result)} generated pictures, seed {seed}: {out}")
 
 
@@ -122,7 +122,7 @@ def encode(
         seed=seed,
         device=device,
     )
-    result = common.run_job(job, quiet=quiet)
+    result = common.run_job(job, quiet=quiet, unit="picture")
     _finish(result, out, quiet, f"{len(result)} look-alikes: {out}")
     if not quiet:
         for record in result.records:

@@ -47,6 +47,7 @@ def open_paths(paths: list[Path], token: JobToken) -> Opened:
         If it is none of these.
     """
     from ..data import open_timelapse
+    from ..data.results import result_kind
 
     models = [path for path in paths if path.suffix == MODEL_SUFFIX]
     if models:
@@ -56,11 +57,12 @@ def open_paths(paths: list[Path], token: JobToken) -> Opened:
     token.check()
     if len(paths) > 1:
         return Opened(layers=movie_layers(open_timelapse(paths)))
-    if paths[0].is_file() and _is_forecast(paths[0]):
-        from ..forecasting import open_result
+    kind = result_kind(paths[0])
+    if kind is not None:
+        from .. import open_result
 
-        forecast = open_result(paths[0])
-        return Opened(layers=forecast.to_layers(), forecast=forecast)
+        result = open_result(paths[0])
+        return Opened(layers=result.to_layers(), forecast=result if kind == "forecast" else None)
     return Opened(layers=movie_layers(open_timelapse(paths[0])))
 
 
@@ -83,15 +85,3 @@ def movie_layers(movie: Any) -> list[LayerData]:
         }
         layers.append((from_tczyx(movie.frames[:, channel : channel + 1], axes), meta, "image"))
     return layers
-
-
-def _is_forecast(path: Path) -> bool:
-    """Whether a TIFF file says of itself that it is a saved forecast."""
-    from ..data.tiff import TIFF_SUFFIXES, opened_tiff
-    from ..data.writing import read_metadata
-
-    if path.suffix.lower() not in TIFF_SUFFIXES:
-        return False
-    with opened_tiff(path) as tif:
-        block = read_metadata(tif.ome_metadata) if tif.is_ome and tif.ome_metadata else None
-    return block is not None and block.get("kind") == "forecast"
