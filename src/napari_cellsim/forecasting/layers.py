@@ -128,7 +128,8 @@ def _options(forecast: Forecast, what: str, key: str, **facts: Any) -> dict[str,
         **facts,
     }
     return {
-        "name": f"{forecast.name} {what} (predicted)",
+        # napari's layer list cuts long names in the middle, so what a layer shows comes before whose it is
+        "name": f"{what} (predicted) {forecast.name}",
         "scale": placement.scale,
         "translate": placement.translate,
         "units": placement.units,

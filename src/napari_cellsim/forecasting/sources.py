@@ -15,6 +15,7 @@ from .tiles import evaluate_tiled
 
 if TYPE_CHECKING:
     from ..models import Model
+    from ..nets.pwcnet import PWCNet, Pyramid
     from ..nets.rollout import FlowFunction, SegmentFunction
 
 FlowSource = Literal["model", "classical"] | Any
@@ -30,11 +31,25 @@ def classical_flow(first: Tensor, second: Tensor) -> Tensor:
     return torch.from_numpy(flows).to(first.device)
 
 
-def network_flow(network: torch.nn.Module, tile: int, token: JobToken) -> FlowFunction:
-    """Wrap a PWC-Net as a flow function that works on tiles."""
+def network_flow(network: PWCNet, tile: int, token: JobToken) -> FlowFunction:
+    """Wrap a PWC-Net as a flow function that works on tiles.
+
+    Where a picture is one tile, the last one encoded is remembered: in a roll-out each frame is first the new one of a
+    pair and then the old one of the next.
+    """
+    last: tuple[Tensor, Pyramid] | None = None
+
+    def encode(frame: Tensor) -> Pyramid:
+        nonlocal last
+        if last is None or last[0].shape != frame.shape or not torch.equal(last[0], frame):
+            last = frame.clone(), network.encode(frame)
+        return last[1]
 
     def flow(first: Tensor, second: Tensor) -> Tensor:
-        return evaluate_tiled(network, (first, second), tile, token)[0]
+        if max(first.shape[-2:]) > tile:
+            return evaluate_tiled(network, (first, second), tile, token)[0]
+        before = encode(second)
+        return network.flow_from_features(encode(first), before)
 
     return flow
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from psygnal import Signal
 
 from ..base import CellSimError
 from ..models import ModelEntry, list_models
-from ..models.header import read_header
+from ..models.registry import read_entry
 from . import settings
 
 
@@ -35,18 +34,6 @@ def available(kind: str | None = None) -> list[ModelEntry]:
     if kind is None:
         return entries
     return [entry for entry in entries if entry.kind == kind and entry.problem is None]
-
-
-def read_entry(path: Path) -> ModelEntry:
-    """Describe one model file from its head; a file that cannot be used gets a `problem`."""
-    size = path.stat().st_size if path.is_file() else 0
-    try:
-        header = read_header(path)
-    except CellSimError as error:
-        return ModelEntry(path.stem, path, False, size, problem=str(error))
-    content = header.content
-    parameters = sum(math.prod(shape) for shape in header.shapes.values())
-    return ModelEntry(content.name, path, False, size, content.kind, content.hash, parameters, content.card)
 
 
 def open_file(path: Path) -> ModelEntry:

@@ -68,10 +68,8 @@ def select(
     chosen = []
     for data, meta, kind in layers:
         block = meta["metadata"][METADATA_KEY]
-        part, movie = block["what"], block["movie"]
-        # napari's layer list cuts long names in the middle, so what a layer shows comes before whose it is
-        name = f"{meta['name'].removeprefix(movie).strip()} {movie}"
-        meta = {**meta, "name": name, "metadata": {**meta["metadata"], _FORECAST_KEY: forecast}}
+        part = block["what"]
+        meta = {**meta, "metadata": {**meta["metadata"], _FORECAST_KEY: forecast}}
         if part == "frames":
             meta |= display
         elif _OVERLAY.get(part, "") not in overlays:

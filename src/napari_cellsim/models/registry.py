@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -202,23 +203,31 @@ def resolve_partner(model: Model, role: str) -> Model:
     )
 
 
-def _entries(folder: Path, *, bundled: bool) -> list[ModelEntry]:
-    # A hidden file is one that is being written.
-    paths = [path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(".")]
-    return sorted((_entry(path, bundled) for path in paths), key=lambda entry: entry.name)
+def read_entry(path: Path, *, bundled: bool = False) -> ModelEntry:
+    """Describe one model file from its head; a file that cannot be used, or is not there, gets a `problem`.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    bundled : bool
+        Whether it came with napari-cellsim.
 
-def _entry(path: Path, bundled: bool) -> ModelEntry:
-    size = path.stat().st_size
+    Returns
+    -------
+    ModelEntry
+    """
+    size = path.stat().st_size if path.is_file() else 0
     try:
         header = read_header(path)
     except CellSimError as error:
         return ModelEntry(path.stem, path, bundled, size, problem=str(error))
     content = header.content
-    parameters = 0
-    for shape in header.shapes.values():
-        count = 1
-        for length in shape:
-            count *= length
-        parameters += count
+    parameters = sum(math.prod(shape) for shape in header.shapes.values())
     return ModelEntry(content.name, path, bundled, size, content.kind, content.hash, parameters, content.card)
+
+
+def _entries(folder: Path, *, bundled: bool) -> list[ModelEntry]:
+    # A hidden file is one that is being written.
+    paths = [path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(".")]
+    return sorted((read_entry(path, bundled=bundled) for path in paths), key=lambda entry: entry.name)
