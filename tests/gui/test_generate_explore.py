@@ -68,6 +68,7 @@ def test_movie_by_the_button(explored, qtbot):
     tab.walk_button.click()
     qtbot.waitUntil(lambda: explored.result is not before, timeout=60_000)
     assert explored.result.kind == "walk"
+    assert "noise of the first one" in tab.notes.text()
     assert len(explored.result) == 8
 
 

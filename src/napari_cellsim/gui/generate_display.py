@@ -96,7 +96,10 @@ class GenerateDisplay:
     def guide_matched(self, pictures: Generated) -> Iterator[None]:
         """Show look-alikes beside their guides."""
         yield
-        self._took(layers.add(self._viewer, pictures), pictures)
+        refined = "refined " if any(record.get("steps") for record in pictures.records) else ""
+        # napari's layer list cuts long names in the middle, so what a layer shows comes before whose it is
+        name = f"{refined}look-alike (generated) {pictures.name.removesuffix(' look-alike')}"
+        self._took(layers.add(self._viewer, pictures, name=name), pictures)
         self.guided = pictures
         assert pictures.guides is not None
         pair = self._view.guide.pair
@@ -114,6 +117,7 @@ class GenerateDisplay:
             yield
             layers.add_mosaic(self._viewer, pictures)
         self._took(layer, pictures)
+        say(self._view.explore.notes, "<br>".join(f"• {note}" for note in pictures.notes))
 
     def opened(self, found: Found) -> Iterator[None]:
         """Add opened pictures, and put opened models on the list."""
@@ -124,9 +128,8 @@ class GenerateDisplay:
 
     def edited(self, edited: Edited) -> None:
         """Show a changed picture in the layer of changes."""
-        if (
-            self.base is None or edited.wish.picture is not self.base.picture
-        ):  # asked for before the last Keep
+        # after Keep there may still come what was asked for before
+        if self.base is None or edited.wish.picture is not self.base.picture:
             return
         self._view.explore.show_variances(edited.variances)
         data, meta, _ = layers.layer_data(edited.picture, self._viewer)

@@ -84,6 +84,7 @@ class ExploreTab(QWidget):
             section("Mix their styles", self._mix_rows, self.mix_button, collapsed=True),
             self.slider_section,
             self.forecast_button,
+            self.notes,
         ):
             column.addWidget(part)
         column.addStretch(1)
@@ -99,6 +100,7 @@ class ExploreTab(QWidget):
         )
         self.current = line("Current picture")
         self.hint = line("What the list is for")
+        self.notes = line("What is to be known about the last movie or grid")
         self.add_button = button("Add current", "Put the picture that the slider shows on the list.")
         self.add_all_button = button("Add all", "Put every picture of the layer on the list.")
         self.remove_button = button("Remove", "Take the marked pictures off the list.")

@@ -17,7 +17,7 @@ from .generate_request import Computing, GuideRequest
 from .generate_widgets import PicturePair
 from .widgets import button, calibration_field, form, line, say, section, show_row, unknown_or
 
-SPACES = {"one style per layer (W+)": "w+", "one style for all (W)": "w"}
+SPACES = {"W+ (per layer)": "w+", "W (one for all)": "w"}
 
 # number in the records -> its unit and how many digits to show
 NUMBERS = {"psnr": (" dB", 1), "ssim": ("", 3)}

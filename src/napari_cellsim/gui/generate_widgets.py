@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -55,7 +56,7 @@ class NumberSlider(QWidget):
         self.number = QDoubleSpinBox()
         self.number.setRange(low, high)
         self.number.setSingleStep(step)
-        self.number.setDecimals(2)
+        self.number.setDecimals(max(0, -math.floor(math.log10(step))))
         self.number.setFixedWidth(84)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

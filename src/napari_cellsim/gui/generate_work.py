@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import CellSimError, Event, JobToken, Progress
+from .first_import import import_numerics
 from .forecast_request import LayerSnapshot
 from .generate_request import Computing, GenerateRequest, GuideRequest, MixRequest, WalkRequest
 from .model_use import loaded, one_at_a_time, processor_threads
@@ -243,6 +244,7 @@ def join(pictures: Sequence[Generated], at_least: int, what: str) -> Generated:
 def _with_model(computing: Computing, token: JobToken, start: Any) -> Making:
     """Load the model, wait for other jobs, and run the job that `start(model, options)` returns."""
     yield Progress(0, 0, "Loading the model")
+    import_numerics()
     model = loaded(computing.model)
     with one_at_a_time(token), processor_threads(computing.threads):
         return (yield from start(model, {"device": computing.device, "token": token}))
