@@ -26,6 +26,7 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "threads": torch.get_num_threads(),
         "kernels": [str(row) for row in report()],
+        "niceness": os.nice(0) if hasattr(os, "nice") else None,
         "load_last_minute": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 

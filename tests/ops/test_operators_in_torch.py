@@ -20,6 +20,8 @@ def native(backend: str) -> None:
 def test_opcheck_sdc(make_inputs: Maker, requires_grad: bool) -> None:
     tensors = make_inputs(taps=3, dtype=torch.float32, requires_grad=requires_grad)
     torch.library.opcheck(torch.ops.napari_cellsim.sdc.default, (*tensors, "replicate"))
+    plain = [tensor.detach() for tensor in tensors]
+    torch.library.opcheck(torch.ops.napari_cellsim.sdc_plain.default, (*plain, "replicate"))
     grad = torch.randn_like(tensors[0])
     flags = (True, False, True, True)
     torch.library.opcheck(torch.ops.napari_cellsim.sdc_backward.default, (grad, *tensors, "official", *flags))
@@ -33,6 +35,20 @@ def test_opcheck_pau(layout: torch.memory_format) -> None:
     torch.library.opcheck(torch.ops.napari_cellsim.pau.default, (x, *coefficients, "A"))
     grad = torch.randn_like(x)
     torch.library.opcheck(torch.ops.napari_cellsim.pau_backward.default, (grad, x, *coefficients, "B", True))
+
+
+@pytest.mark.usefixtures("native")
+def test_the_operator_without_derivatives_is_used_only_where_none_are_wanted(make_inputs: Maker) -> None:
+    tensors = make_inputs(taps=3, dtype=torch.float32, requires_grad=True)
+    with torch.profiler.profile() as profile, torch.no_grad():
+        free = sdc(*tensors)
+    assert "napari_cellsim::sdc_plain" in {event.name for event in profile.events()}
+    assert not free.requires_grad
+    for index in range(4):
+        one = [tensor.detach().requires_grad_(i == index) for i, tensor in enumerate(tensors)]
+        out = sdc(*one)
+        assert out.requires_grad
+        assert torch.equal(out.detach(), free)
 
 
 def step(

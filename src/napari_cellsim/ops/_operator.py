@@ -40,12 +40,32 @@ def operator(
     differentiate, save
         ``backward`` and ``setup_context`` of `torch.library.register_autograd`.
     """
+    caller = plain_operator(name, schema, compute, fake)
+    qualified = f"{_NAMESPACE}::{name}"
+    torch.library.register_autograd(qualified, differentiate, setup_context=save, lib=_LIBRARY)
+    return caller
+
+
+def plain_operator(
+    name: str,
+    schema: str,
+    compute: Callable[..., Any],
+    fake: Callable[..., Any],
+    *,
+    differentiable: bool = True,
+) -> Callable[..., Any]:
+    """Register an operator without derivatives and return what calls it; see `operator`.
+
+    With ``differentiable=False`` it is for inputs that need no gradient and torch spends no time on looking for one:
+    what `torch.library.register_autograd` does in Python takes a tenth of a millisecond where other work has
+    emptied the caches.
+    """
     _LIBRARY.define(f"{name}{schema}")
     for key in ("CPU", "CUDA"):
         _LIBRARY.impl(name, compute, key)
-    qualified = f"{_NAMESPACE}::{name}"
-    torch.library.register_fake(qualified, fake, lib=_LIBRARY)
-    torch.library.register_autograd(qualified, differentiate, setup_context=save, lib=_LIBRARY)
+    if not differentiable:
+        _LIBRARY.impl(name, torch.library.fallthrough_kernel, "Autograd")
+    torch.library.register_fake(f"{_NAMESPACE}::{name}", fake, lib=_LIBRARY)
     caller: Callable[..., Any] = getattr(getattr(torch.ops, _NAMESPACE), name).default
     return caller
 

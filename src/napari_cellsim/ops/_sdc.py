@@ -11,7 +11,7 @@ from napari_cellsim._cuda._launch import sdc_is_native
 from napari_cellsim.base.errors import CellSimError
 
 from ._checks import HALF_TYPES, check_dtype, check_floating, check_same_device, check_shape, widen
-from ._sdc_native import sdc_native
+from ._sdc_native import sdc_native, sdc_native_plain
 from ._sdc_torch import sdc_torch
 
 Border = Literal["replicate", "official", "zeros"]
@@ -68,8 +68,12 @@ def sdc(
         out = sdc(widen(image), widen(flow), widen(kernel_v), widen(kernel_h), border)
         return out.to(image.dtype)
     if sdc_is_native(image.device, image.dtype, kernel_v.shape[1]):
-        native: Tensor = sdc_native(image, flow, kernel_v, kernel_h, border)
-        return native
+        differentiable = torch.is_grad_enabled() and (
+            image.requires_grad or flow.requires_grad or kernel_v.requires_grad or kernel_h.requires_grad
+        )
+        native = sdc_native if differentiable else sdc_native_plain
+        result: Tensor = native(image, flow, kernel_v, kernel_h, border)
+        return result
     return sdc_torch(image, flow, kernel_v, kernel_h, border)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_cellsim._cuda import _launch
 
-from ._operator import operator, widen_under_autocast
+from ._operator import operator, plain_operator, widen_under_autocast
 from ._sdc_torch import sdc_torch
 from ._second_order import second_order
 
@@ -100,6 +100,7 @@ def _differentiate_backward(ctx: Any, *grad_grads: Tensor | None) -> tuple[Tenso
 
 
 sdc_native = operator("sdc", _SCHEMA, _compute, _fake, _differentiate, _save)
+sdc_native_plain = plain_operator("sdc_plain", _SCHEMA, _compute, _fake, differentiable=False)
 sdc_native_backward = operator(
     "sdc_backward",
     _BACKWARD_SCHEMA,
@@ -108,4 +109,5 @@ sdc_native_backward = operator(
     _differentiate_backward,
     _save_backward,
 )
-widen_under_autocast("sdc")
+for _name in ("sdc", "sdc_plain"):
+    widen_under_autocast(_name)
