@@ -20,7 +20,10 @@ from torch import Tensor
 from torch.nn.functional import embedding, interpolate, pad
 
 from napari_cellsim._cuda import report
+from napari_cellsim._cuda._launch import sdc_forward
+from napari_cellsim._cuda._lib import cpu_library
 from napari_cellsim.ops import sdc
+from napari_cellsim.ops._sdc_native import sdc_native_plain
 from napari_cellsim.ops._sdc_torch import _taps, sdc_torch
 
 SIZE, TAPS = 256, 7
@@ -103,9 +106,11 @@ def job(variant: Operator, task: str, tensors: list[Tensor]) -> Callable[[], obj
     return lambda: torch.autograd.grad(variant(image, *others), wanted, gradient)
 
 
-def compare(batch: int, task: str, rounds: int) -> dict[str, dict[str, float]]:
+def compare(
+    batch: int, task: str, rounds: int, variants: dict[str, Operator] = VARIANTS
+) -> dict[str, dict[str, float]]:
     tensors = inputs(batch)
-    jobs = {name: job(variant, task, tensors) for name, variant in VARIANTS.items()}
+    jobs = {name: job(variant, task, tensors) for name, variant in variants.items()}
     for run in jobs.values():
         run()
         run()
@@ -125,6 +130,41 @@ def ratios(rows: dict[str, dict[str, float]]) -> dict[str, float]:
         for measure in ("median_ms", "min_ms"):
             best = min(row[measure] for name, row in rows.items() if name.startswith(family))
             result[f"{family}_{measure.removesuffix('_ms')}"] = best / rows["native"][measure]
+    return result
+
+
+def breakdown(rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Forward pass of one image, layer by layer of what a call goes through, beside the best compiled form.
+
+    Warm: nothing else runs between the calls. Cold: the eager form runs first and fills caches with its own.
+    """
+    kernel = cpu_library().handle
+    if kernel is None:
+        return {}
+    out = torch.zeros(1, 1, SIZE, SIZE)
+
+    def kernel_on(threads: int) -> Operator:
+        def call(*tensors: Tensor) -> Tensor:
+            pointers = [tensor.data_ptr() for tensor in (*tensors, out)]
+            kernel.cellsim_sdc_forward_cpu(0, *pointers, 1, 1, SIZE, SIZE, TAPS, 0, threads)
+            return out
+
+        return call
+
+    best = "compiled, gather loop"
+    layers: dict[str, Operator] = {
+        "C function, 1 thread": kernel_on(1),
+        "C function, 2 threads": kernel_on(2),
+        "+ checked memory, new result": lambda *tensors: sdc_forward(*tensors, "replicate"),
+        "+ torch operator": lambda *tensors: sdc_native_plain(*tensors, "replicate"),
+        "+ argument checks = sdc()": native,
+    }
+    result: dict[str, dict[str, dict[str, float]]] = {"warm": {}, "cold": {}}
+    for state, before in (("warm", {}), ("cold", {"eager": gather})):
+        for name, layer in layers.items():
+            times = compare(1, "forward", 4 * rounds, {**before, best: VARIANTS[best], name: layer})
+            result[state][name] = times[name]
+        result[state][best] = times[best]
     return result
 
 
@@ -225,6 +265,11 @@ def main() -> None:
                 f"  native reaches {reached['gflop_per_s']:.1f} GFLOP/s ({reached['of_sgemm']:.0%} of sgemm), "
                 f"{reached['gb_per_s']:.1f} GB/s ({reached['of_copy']:.0%} of copy)"
             )
+    layers = breakdown(rounds)
+    for state, rows in layers.items():
+        print(f"\nwhere the time of batch 1, forward, goes, {state}: median (minimum) ms")
+        for name, row in rows.items():
+            print(f"  {name:30s} {row['median_ms']:8.3f} ({row['min_ms']:.3f})")
     shares = end_to_end(rounds)
     print()
     for name, row in shares.items():
@@ -232,7 +277,7 @@ def main() -> None:
             f"{name} of sdcnet-lite: {row['milliseconds']:.0f} ms, {row['share']:.1%} of it this operator "
             f"(with torch operations {row['share_with_torch_operations']:.1%})"
         )
-    path = record("sdc", {"ceilings": machine, "cases": results, "end_to_end": shares})
+    path = record("sdc", {"ceilings": machine, "cases": results, "breakdown": layers, "end_to_end": shares})
     print(f"written: {path}")
 
 
