@@ -1,13 +1,20 @@
-"""Draw the explanatory picture of the documentation: docs/images/sdc.svg."""
+"""Draw the explanatory pictures of the documentation into docs/images.
+
+    python scripts/make_figures.py [NAME ...]
+
+Pictures that the bundled generator draws are left out, with a message, where it is not installed.
+"""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import matplotlib as mpl
 
 mpl.use("svg")
 
+import generator_figures as cellgan
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -139,11 +146,30 @@ STYLE = {
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the pictures."""
+    drawn = {"sdc.svg": spatially_displaced_convolution, **cellgan.DRAWN}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    every = [*drawn, *cellgan.GENERATED]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all by default: {', '.join(every)}")
+    names = parser.parse_args().names or every
+    if unknown := set(names) - set(every):
+        parser.error(f"there is no picture {', '.join(unknown)}")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(STYLE):
-        spatially_displaced_convolution().savefig(IMAGES / "sdc.svg", metadata={"Date": None})
-    print(f"wrote {IMAGES / 'sdc.svg'}")
+    digest = cellgan.bundled()
+    for name in names:
+        target = IMAGES / name
+        if name in drawn:
+            with plt.rc_context(STYLE):
+                plain = {"Date": None} if target.suffix == ".svg" else {"Software": None}
+                drawn[name]().savefig(target, metadata=plain, dpi=100)
+        elif digest is None:
+            print(f"{name} is left out: the model {cellgan.MODEL!r} that draws it is not installed")
+            continue
+        else:
+            cellgan.save_stamped(cellgan.GENERATED[name](), target, digest)
+        print(f"wrote {target}")
 
 
 if __name__ == "__main__":

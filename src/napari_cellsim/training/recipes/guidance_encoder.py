@@ -58,7 +58,7 @@ class GuidanceEncoderConfig(RecipeConfig):
 
 
 class GuidanceEncoderRecipe(Recipe):
-    """Mean |G(E(x)) - x| over real pictures and mean |E(G(w)) - w| over generated ones (Reich 2020, §5.1.5).
+    """Mean ``|G(E(x)) - x|`` over real and mean ``|E(G(w)) - w|`` over generated pictures (Reich 2020, §5.1.5).
 
     With a head for W+, half of the real pictures are drawn from there, and both heads answer for generated ones.
 
