@@ -40,7 +40,7 @@ def main() -> None:
         "protocol": {
             "features": "unet-lite bottleneck, mean and deviation per channel (evaluation.domain_features)",
             "samples": options.samples,
-            "real": f"{len(real)} and {len(other)} phantom test pictures of disjoint scenes",
+            "real": f"{len(real)} and {len(other)} phantom test pictures, each of a scene of its own",
             "training_pictures": len(train),
             "picture_size": size,
             "pixel_size": pixel_size,
@@ -93,16 +93,16 @@ def spread(total: int, count: int) -> list[int]:
 
 
 def halves(pictures: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return two sets of `count` test pictures that share no scene."""
-    seeds = sorted({s.info["seed"] for s in pictures.sequences})
-    first = set(seeds[::2])
-    groups: tuple[list[int], list[int]] = ([], [])
+    """Return two sets of up to `count` test pictures, each of a scene of its own, in every trap and focal plane."""
+    generator = np.random.default_rng(SEED)
+    scenes: dict[int, list[int]] = {}
     for number, (sequence, _) in enumerate(pictures.index):
-        groups[pictures.sequences[sequence].info["seed"] not in first].append(number)
-    one, two = (
-        np.stack([pictures.sample(group[i]).numpy()[0] for i in spread(len(group), count)])
-        for group in groups
-    )
+        scenes.setdefault(pictures.sequences[sequence].info["seed"], []).append(number)
+    # The traps follow each other with the seed, so the halves take turns by whole rounds of the four traps.
+    groups: tuple[list[int], list[int]] = ([], [])
+    for seed, numbers in sorted(scenes.items()):
+        groups[seed // 4 % 2].append(int(generator.choice(numbers)))
+    one, two = (np.stack([pictures.sample(i).numpy()[0] for i in group[:count]]) for group in groups)
     return one, two
 
 
@@ -114,8 +114,8 @@ class Judge:
         self.features = domain_features(real, pixel_size)
         self.other = domain_features(other, pixel_size)
         self.train = reduced(train)
-        # What the phantom's own scenes reach among each other: 1 % of them would count as copies.
-        self.copy = float(np.quantile(nearest_distances(reduced(real), reduced(other)), 0.01))
+        # One in a hundred pictures of new phantom scenes comes nearer to a training picture than this.
+        self.copy = float(np.quantile(nearest_distances(reduced(real), self.train), 0.01))
 
     def __call__(self, pictures: np.ndarray) -> dict[str, Any]:
         features = domain_features(pictures, self.pixel_size)
