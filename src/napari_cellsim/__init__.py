@@ -17,7 +17,7 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 if TYPE_CHECKING:
-    from . import data, evaluation, forecasting, generation, models, nets, ops, phantom, training
+    from . import data, datasets, evaluation, forecasting, generation, models, nets, ops, phantom, training
     from .data import TimeLapse, TrapGeometry, open_timelapse
     from .evaluation import evaluate
     from .forecasting import Forecast, predict
@@ -41,7 +41,18 @@ _VERBS = {
     "evaluate": "evaluation",
     "train": "training",
 }
-_ROOMS = ("data", "evaluation", "forecasting", "generation", "models", "nets", "ops", "phantom", "training")
+_ROOMS = (
+    "data",
+    "datasets",
+    "evaluation",
+    "forecasting",
+    "generation",
+    "models",
+    "nets",
+    "ops",
+    "phantom",
+    "training",
+)
 
 __all__ = [
     "Forecast",
@@ -51,6 +62,7 @@ __all__ = [
     "TrapGeometry",
     "__version__",
     "data",
+    "datasets",
     "encode",
     "evaluate",
     "evaluation",

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..base import CellSimError, JobCancelled
-from . import demo, doctor, forecast, generate, models, phantom, train
+from . import crop, demo, doctor, forecast, generate, models, phantom, train
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -66,6 +66,7 @@ app.command("encode")(generate.encode)
 app.command("phantom")(phantom.phantom)
 app.command("models")(models.models)
 app.command("import-weights")(models.import_weights)
+app.command("crop")(crop.crop)
 app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 

@@ -63,6 +63,4 @@ def simulate_field(
     CellSimError
         If an argument cannot be used.
     """
-    return simulate_tiles(
-        frames, seed, (rows, columns), tile, pixel_size, trap, planes, config, token, drift
-    )
+    return simulate_tiles(frames, seed, (rows, columns), tile, pixel_size, trap, planes, config, token, drift)

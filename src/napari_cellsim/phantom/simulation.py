@@ -124,9 +124,7 @@ def simulate_tiles(
             scene.advance()
         now = scene.snapshot()
         wandered = t / max(frames - 1, 1) * pixel_size
-        now = replace(
-            now, shift=(now.shift[0] + wandered * drift[1], now.shift[1] + wandered * drift[0])
-        )
+        now = replace(now, shift=(now.shift[0] + wandered * drift[1], now.shift[1] + wandered * drift[0]))
         shifts[t] = now.shift[1] / pixel_size, now.shift[0] / pixel_size
         drawn = raster.draw(now, t * config.chip.interval)
         here = focus + rng.normal(0, scope.focus_jitter)

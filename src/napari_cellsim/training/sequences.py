@@ -18,7 +18,7 @@ from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -104,8 +104,31 @@ def write_sequence(folder: Path, arrays: dict[str, np.ndarray], info: dict[str, 
         raise
 
 
+@dataclass(frozen=True)
+class CropsSequence(Sequence):
+    """One focal plane of a window of a crop store; pictures are read when they are needed."""
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """(T, Y, X), any unit; slices as an array does."""
+        view: Any = self.info["pictures"]
+        return cast("np.ndarray", view)
+
+
+def _crop_sequences(store: Path, part: str) -> list[Sequence]:
+    from ..datasets import CropStore, part_pictures
+
+    return [
+        CropsSequence(store / pictures.name, {**pictures.info, "pictures": pictures})
+        for pictures in part_pictures(CropStore(store), part)
+    ]
+
+
 def find_sequences(folder: str | Path, names: Iterable[str] | None = None) -> list[Sequence]:
     """Return the stored sequences under `folder`, in order of their names.
+
+    ``STORE.zarr/train`` (or validation, or test) are the sequences of that part of a crop store's split, one per
+    focal plane.
 
     Parameters
     ----------
@@ -120,6 +143,8 @@ def find_sequences(folder: str | Path, names: Iterable[str] | None = None) -> li
         If there is none.
     """
     root = Path(folder)
+    if root.parent.suffix == ".zarr" and names is None:
+        return _crop_sequences(root.parent, root.name)
     chosen = [root / name for name in names] if names is not None else sorted(root.glob("*/"))
     found = []
     for path in chosen:

@@ -1,0 +1,94 @@
+"""From the pictures of an experiment to a dataset: find traps, follow them, cut crops, review, split.
+
+Nothing here imports torch until cells are counted.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .cropping import crop_job
+    from .curation import PRESETS, Curation, Decision, Rule
+    from .experiment import Experiment, Position, open_experiment
+    from .finding import Traps, find_traps, find_traps_job
+    from .locating import Located, locate_job
+    from .measures import Measures, MeasureTable, measure_job
+    from .parts import PartPictures, part_pictures
+    from .splits import Split, check_leaks, make_split
+    from .store import CropSequence, CropStore
+    from .templates import TrapTemplate
+    from .timewindows import Window, windows
+    from .tracking import Track, track_traps, track_traps_job
+
+_HOME = {
+    "PRESETS": "curation",
+    "CropSequence": "store",
+    "CropStore": "store",
+    "Curation": "curation",
+    "Decision": "curation",
+    "Experiment": "experiment",
+    "Located": "locating",
+    "MeasureTable": "measures",
+    "Measures": "measures",
+    "PartPictures": "parts",
+    "Position": "experiment",
+    "Rule": "curation",
+    "Split": "splits",
+    "Track": "tracking",
+    "TrapTemplate": "templates",
+    "Traps": "finding",
+    "Window": "timewindows",
+    "check_leaks": "splits",
+    "crop_job": "cropping",
+    "find_traps": "finding",
+    "find_traps_job": "finding",
+    "locate_job": "locating",
+    "make_split": "splits",
+    "measure_job": "measures",
+    "open_experiment": "experiment",
+    "part_pictures": "parts",
+    "track_traps": "tracking",
+    "track_traps_job": "tracking",
+    "windows": "timewindows",
+}
+__all__ = [
+    "PRESETS",
+    "CropSequence",
+    "CropStore",
+    "Curation",
+    "Decision",
+    "Experiment",
+    "Located",
+    "MeasureTable",
+    "Measures",
+    "PartPictures",
+    "Position",
+    "Rule",
+    "Split",
+    "Track",
+    "TrapTemplate",
+    "Traps",
+    "Window",
+    "check_leaks",
+    "crop_job",
+    "find_traps",
+    "find_traps_job",
+    "locate_job",
+    "make_split",
+    "measure_job",
+    "open_experiment",
+    "part_pictures",
+    "track_traps",
+    "track_traps_job",
+    "windows",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
