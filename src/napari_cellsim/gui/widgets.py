@@ -7,6 +7,7 @@ from pathlib import Path
 from magicgui.widgets import FloatSpinBox
 from magicgui.widgets.bases import Widget
 from qtpy.QtCore import QMimeData, QSize, Qt, Signal
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -64,9 +65,12 @@ def show_row(row: Widget, visible: bool) -> None:
 def section(title: str, *contents: QWidget, collapsed: bool | None = None) -> QWidget:
     """Return a titled group of widgets; with `collapsed` a button folds it away."""
     if collapsed is not None:
-        folding = QCollapsible(title, expandedIcon="▼", collapsedIcon="▶")
+        # The arrow stands in the text, which follows napari's theme; an icon would stay black in the dark one.
+        folding = QCollapsible(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
         folding.setDuration(0)
         button = folding.toggleButton()
+        folding.toggled.connect(lambda opened: button.setText(f"{'▾' if opened else '▸'} {title}"))
+        button.setText(f"▾ {title}")
         button.setAccessibleName(title)
         button.setToolTip(f"Show or hide: {title}")
         for content in contents:
