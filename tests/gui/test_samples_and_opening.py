@@ -28,6 +28,14 @@ def test_phantom_movie_is_calibrated_and_ready_to_forecast(make_napari_viewer):
     assert dock.layer is image
 
 
+def test_the_menu_command_adds_a_simulated_movie(make_napari_viewer):
+    from napari_cellsim.gui.commands import new_phantom_movie
+
+    viewer = make_napari_viewer()
+    new_phantom_movie(viewer)
+    assert [layer.data.shape for layer in viewer.layers] == [(20, 256, 256), (20, 256, 256)]
+
+
 @pytest.mark.slow
 def test_phantom_field_marks_its_traps(make_napari_viewer):
     viewer = make_napari_viewer()
