@@ -211,19 +211,26 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    import torch
-
     options = parse()
-    torch.set_num_threads(options.threads)
     if options.case:
+        import torch
+
+        torch.set_num_threads(options.threads)
         print(json.dumps(one_case(options.case, options.batch)))
         return
+    # First of all, since a process begins with the peak of the one that starts it.
+    peaks = {
+        f"{case}, batch {batch}": memory(case, batch, options.threads)
+        for case, batch in itertools.product(CASES, BATCHES)
+    }
+    import torch
+
+    torch.set_num_threads(options.threads)
     models = {name: make_model(*case) for name, case in CASES.items()}
     own, which = own_model()
     rows = generating(models, options.repeats)
     for title, row in rows.items():
-        case, _, batch = title.rpartition(", batch ")
-        row |= memory(case, int(batch), options.threads)
+        row |= peaks[title]
         print(
             f"generate, {title:24s} {row['seconds_median']:8.3f} s/picture, fastest {row['seconds_min']:.3f}, "
             f"upfirdn {row['upfirdn_share']:.0%}, peak {row['peak_mb']:.0f} MB",

@@ -27,7 +27,7 @@ BLUE, ORANGE, GREY, PALE = "#1f6fb4", "#d9661f", "#5c6670", "#dfe8f0"
 MODEL = "cellgan-lite"
 STAMP = "model"  # key of the model's hash in a picture's text
 SIZE = 64  # px, of the model in the schematic
-ZOOM, GAP, MARGIN = 2, 4, 46  # of sheets of pictures: enlargement, px between them, px for what is written
+ZOOM, GAP, MARGIN = 2, 4, 62  # of sheets of pictures: enlargement, px between them, px for what is written
 
 
 def fir() -> Figure:
@@ -214,7 +214,7 @@ def sheet(
     rows, columns, height, width = pictures.shape
     low, high = np.percentile(pictures, (0.5, 99.5))
     greys = (np.clip((pictures - low) / max(high - low, 1e-9), 0, 1) * 255).astype(np.uint8)
-    x0, y0 = (MARGIN + 10 if any(left) else 0), (18 if any(top) else 0)
+    x0, y0 = (MARGIN if any(left) else 0), (18 if any(top) else 0)
     wide, high_ = width * zoom + GAP, height * zoom + GAP
     canvas = Image.new("L", (x0 + columns * wide - GAP, y0 + rows * high_ - GAP), 255)
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)

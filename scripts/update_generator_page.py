@@ -24,6 +24,7 @@ import napari_cellsim as cs
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "gan_quality.json"
+DISCS = ROOT / "benchmarks" / "results" / "gan_discs.json"
 PAGE = ROOT / "docs" / "explanation" / "generator_quality.md"
 ABOUT = (ROOT / "README.md", ROOT / "docs" / "explanation" / "bundled_models.md")
 IMAGES = ROOT / "docs" / "images"
@@ -147,6 +148,35 @@ def answer_name(answer: str) -> str:
     return f"{'refined, ' if first.endswith('steps') else ''}{first}, {space.upper()}"
 
 
+def discs(content: dict[str, Any]) -> str:
+    """Return what came of the pictures of discs.
+
+    Parameters
+    ----------
+    content : dict
+        Of gan_discs.json.
+    """
+    results = content["results"]
+    run = results["training"]
+    rows = [
+        "| pictures | exactly one disc | KS, row | KS, column | KS, radius | precision | recall |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, key in (("generated", "samples"), ("truth, against other truth", "truth_against_truth")):
+        row = results[key]
+        distances = row.get("kolmogorov_smirnov", {})
+        shown = [distances.get(part) for part in ("row", "column", "radius")]
+        shown += [row.get("precision"), row.get("recall")]
+        values = " | ".join("–" if value is None else f"{value:.2f}" for value in shown)
+        rows.append(f"| {name} ({row['pictures']}) | {percent(row['one_disc'])} | {values} |")
+    minutes = f"{run['cpu_seconds'] / 60:.0f} minutes of one core, {content['date'][:10]}"
+    intro = (
+        f"After {thousands(run['images_shown'])} pictures ({minutes}). KS is the largest difference of the cumulative "
+        "distributions: 0 the same, 1 disjoint. Precision and recall are those of (row, column, radius)."
+    )
+    return "\n".join([intro, "", *rows])
+
+
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %".replace(".0 %", " %")
 
@@ -222,9 +252,14 @@ def draw(data: Path) -> None:
         "samples_worst.png": worst.reshape(rows // 2, columns, *worst.shape[1:]),
         "samples_guided.png": np.array([guides, *look_alikes]),
     }
+    half = rows // 2
+    left = {
+        "samples_random.png": ["phantom"] * half + ["generated"] * half,
+        "samples_guided.png": ["guide", "W", "W+", "refined"],
+    }
     for name, pictures in sheets.items():
         zoom = 2 if name == "samples_guided.png" else 1
-        save_stamped(sheet(pictures, zoom=zoom), IMAGES / name, model.hash)
+        save_stamped(sheet(pictures, left=left.get(name, ()), zoom=zoom), IMAGES / name, model.hash)
         print(f"wrote {IMAGES / name}")
 
 
@@ -242,6 +277,8 @@ def main() -> None:
     options = parser.parse_args()
     for path in ABOUT:
         update(path, "generators", about())
+    if DISCS.is_file():
+        update(PAGE, "discs", discs(json.loads(DISCS.read_text(encoding="utf-8"))))
     if not RESULTS.is_file():
         print(f"{RESULTS.relative_to(ROOT)} is not there yet; run benchmarks/gan_quality.py")
         return

@@ -93,11 +93,21 @@ def test_goals_count_only_together(script: ModuleType, content: dict[str, Any]) 
 
 def test_page_shows_the_latest_results(script: ModuleType) -> None:
     if not script.RESULTS.is_file():
-        assert script.NOT_YET in script.PAGE.read_text(encoding="utf-8")
+        document = script.PAGE.read_text(encoding="utf-8")
+        assert script.insert(document, "quality", script.NOT_YET) == document
         pytest.skip("benchmarks/results/gan_quality.json is not there yet")
     document = script.PAGE.read_text(encoding="utf-8")
     content = json.loads(script.RESULTS.read_text(encoding="utf-8"))
     assert script.insert(document, "quality", script.page(content)) == document
+
+
+def test_page_shows_the_latest_discs(script: ModuleType) -> None:
+    document = script.PAGE.read_text(encoding="utf-8")
+    if not script.DISCS.is_file():
+        assert script.insert(document, "discs", script.NOT_YET) == document
+        pytest.skip("benchmarks/results/gan_discs.json is not there yet")
+    content = json.loads(script.DISCS.read_text(encoding="utf-8"))
+    assert script.insert(document, "discs", script.discs(content)) == document
 
 
 def test_documents_describe_the_bundled_generators(script: ModuleType) -> None:
