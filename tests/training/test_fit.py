@@ -11,16 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from lines import SETTINGS, Line, new_line
+from safetensors.torch import load_file
 
 from napari_cellsim.base import CellSimError, JobCancelled, JobToken
 from napari_cellsim.training import (
-    AdamP,
     CheckpointSaved,
     Finished,
     FitConfig,
     Paused,
-    Recipe,
     Resumed,
     RunFolder,
     StepLogged,
@@ -30,68 +29,12 @@ from napari_cellsim.training import (
 from napari_cellsim.training.checkpoints import list_checkpoints
 
 
-class Points:
-    """A batch of points."""
-
-    def __init__(self, x):
-        self.x = x
-
-    def __len__(self):
-        return len(self.x)
-
-    def to(self, device):
-        return Points(self.x.to(device))
-
-
-class Line(Recipe):
-    """Learns a small function; with dropout, so that torch's random state matters."""
-
-    name = "line"
-
-    def __init__(self, poison_at=None):
-        super().__init__()
-        network = torch.nn.Sequential(
-            torch.nn.Linear(3, 8), torch.nn.Dropout(0.2), torch.nn.ReLU(), torch.nn.Linear(8, 1)
-        )
-        self.modules["network"] = network
-        self.optimisers["network"] = AdamP(network.parameters(), lr=0.02, weight_decay=0.01)
-        self.poison_at = poison_at
-
-    def batch(self, step, progress):
-        x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
-        if step == self.poison_at:
-            x[0, 0] = float("nan")
-        return Points(x)
-
-    def losses(self, batch, progress):
-        target = batch.x.sum(1, keepdim=True)
-        return {"loss": (self.modules["network"](batch.x) - target).square().mean()}
-
-    def validate(self):
-        x = torch.randn(64, 3, generator=torch.Generator().manual_seed(1234))
-        self.modules.eval()
-        loss = (self.modules["network"](x) - x.sum(1, keepdim=True)).square().mean().item()
-        self.modules.train()
-        return {"loss": loss}
-
-    def save(self, path, training):
-        save_file({k: v.contiguous() for k, v in self.modules.state_dict().items()}, path)
-
-
-def new_line(**kwargs):
-    torch.manual_seed(5)
-    return Line(**kwargs)
-
-
 def weights(folder):
     return load_file(Path(folder) / "final.safetensors")
 
 
 def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
-
-
-SETTINGS = FitConfig(steps=60, log_every=10, validate_every=20, checkpoint_every=7, average=0.9, seed=3)
 
 
 @pytest.fixture
@@ -136,7 +79,7 @@ def test_killed_and_resumed_equals_uninterrupted(reference, tmp_path):
     script = textwrap.dedent(f"""
         import sys, time
         sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from test_fit import SETTINGS, new_line
+        from lines import SETTINGS, new_line
         from napari_cellsim.training import CheckpointSaved, fit
         for event in fit(new_line(), SETTINGS, {str(folder)!r}):
             if isinstance(event, CheckpointSaved) and event.step >= 21:

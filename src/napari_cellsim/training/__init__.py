@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from . import losses, robust
 from .adamp import AdamP
-from .events import CheckpointSaved, Finished, Paused, Resumed, StepLogged, TrainEvent, Validated
-from .fit import FitConfig, fit
+from .config import FitConfig
+from .events import (
+    BatchDivided,
+    CheckpointSaved,
+    Finished,
+    Paused,
+    Resumed,
+    StepLogged,
+    TrainEvent,
+    Validated,
+)
+from .fit import fit
 from .pictures import PictureConfig
 from .recipe import Recipe, RecipeConfig
 from .recipes import (
@@ -30,6 +40,7 @@ from .run_folder import RunFolder
 __all__ = [
     "RECIPES",
     "AdamP",
+    "BatchDivided",
     "CellGANConfig",
     "CellGANRecipe",
     "CheckpointSaved",

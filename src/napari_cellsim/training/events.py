@@ -28,12 +28,21 @@ class StepLogged(TrainEvent):
         Learning rate of the first parameter group.
     progress : float
         Used share of the budget, 0 to 1.
+    seconds : float
+        Time of training so far, without pauses.
+    seconds_left : float
+        Time until the budget is used up, at the mean speed so far.
+    memory : int or None
+        Largest memory so far, bytes: of the card, or of the process on a processor; None where unknown.
     """
 
     losses: dict[str, float]
     images_per_second: float
     learning_rate: float
     progress: float
+    seconds: float = 0.0
+    seconds_left: float | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,13 @@ class CheckpointSaved(TrainEvent):
     """A complete checkpoint lies at `path`."""
 
     path: str
+
+
+@dataclass(frozen=True)
+class BatchDivided(TrainEvent):
+    """The memory was full; from now on each batch is worked through in `parts` micro-batches."""
+
+    parts: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,13 @@ class Finished(TrainEvent):
         The final model file.
     stopped : bool
         Whether it was stopped before its budget was used.
+    best_step : int or None
+        Step of the best validation, whose checkpoint is kept; None without validation.
+    best : float or None
+        The recipe's metric there.
     """
 
     path: str
     stopped: bool
+    best_step: int | None = None
+    best: float | None = None

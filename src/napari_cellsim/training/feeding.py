@@ -26,6 +26,8 @@ T = TypeVar("T")
 # Subsampling changes a percentile of ten thousand pixels by less than the camera noise does.
 _PERCENTILE_STRIDE = 3
 
+_FIELDS = ("images", "semantic", "flow", "valid", "labelled")
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -56,8 +58,11 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch on another device."""
-        fields = ("images", "semantic", "flow", "valid", "labelled")
-        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in fields})
+        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in _FIELDS})
+
+    def part(self, rows: slice) -> Batch:
+        """Return some of the samples."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _FIELDS})
 
 
 def history_scale(history: np.ndarray) -> Scale:
@@ -82,6 +87,11 @@ class Feeder:
         Frames that fix the intensity scale, as a forecast sees no later ones.
     seed : int
         Seed of everything.
+
+    Attributes
+    ----------
+    share : slice
+        Which samples of each batch to draw; all by default.
     """
 
     def __init__(
@@ -102,11 +112,16 @@ class Feeder:
             history,
             seed,
         )
+        self.share = slice(None)
+
+    def __len__(self) -> int:
+        """Return the number of frames there are: an epoch draws as many crops."""
+        return sum(len(sequence.images) for _, sequences, _ in self.groups for sequence in sequences)
 
     def __call__(self, step: int, length: int) -> Batch:
         """Return the batch of a step, with `length` frames per sequence."""
-        samples = [self._draw(np.random.default_rng([self.seed, step, i]), length) for i in range(self.batch)]
-        return collate(samples)
+        own = range(self.batch)[self.share]
+        return collate([self._draw(np.random.default_rng([self.seed, step, i]), length) for i in own])
 
     def _draw(self, generator: np.random.Generator, length: int) -> Batch:
         weights = np.array([group[0] for group in self.groups])
@@ -211,33 +226,35 @@ def _nearest(maps: Tensor, size: int) -> Tensor:
 
 def collate(samples: SequenceABC[Batch]) -> Batch:
     """Join batches of equal size along the first axis."""
-    fields = ("images", "semantic", "flow", "valid", "labelled")
-    return Batch(**{name: torch.cat([getattr(sample, name) for sample in samples]) for name in fields})
+    return Batch(**{name: torch.cat([getattr(sample, name) for sample in samples]) for name in _FIELDS})
 
 
 class Prefetcher(Generic[T]):
-    """Prepares the item of the next step in a background thread while the present one is used.
+    """Prepares the items of the next steps in background threads while the present one is used.
 
     Parameters
     ----------
     make : callable
         ``make(step) -> item``, a pure function of the step.
+    workers : int
+        Threads, and items made ahead.
     """
 
-    def __init__(self, make: Callable[[int], T]) -> None:
-        self._make = make
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="training-data")
-        self._next: tuple[int, Future[T]] | None = None
+    def __init__(self, make: Callable[[int], T], workers: int = 1) -> None:
+        self._make, self._workers = make, workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="training-data")
+        self._ahead: dict[int, Future[T]] = {}
 
     def __call__(self, step: int) -> T:
-        """Return the item of a step, and start on the following one."""
-        if self._next is not None and self._next[0] == step:
-            future = self._next[1]
-        else:
-            future = self._pool.submit(self._make, step)
-        self._next = (step + 1, self._pool.submit(self._make, step + 1))
-        return future.result()
+        """Return the item of a step, and start on the following ones."""
+        wanted = range(step, step + self._workers + 1)
+        kept = {number: future for number, future in self._ahead.items() if number in wanted}
+        for number in wanted:
+            if number not in kept:
+                kept[number] = self._pool.submit(self._make, number)
+        self._ahead = kept
+        return self._ahead.pop(step).result()
 
     def close(self) -> None:
-        """Stop the background thread."""
+        """Stop the background threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)

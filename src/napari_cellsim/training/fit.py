@@ -2,70 +2,60 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from ..base import CellSimError, JobCancelled, JobToken, versions
-from .checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
-from .events import CheckpointSaved, Finished, Paused, Resumed, StepLogged, TrainEvent, Validated
+from .averaging import WeightAverage
+from .budget import Budget, Stopwatch
+from .checkpoints import (
+    checkpoint_path,
+    clean,
+    list_checkpoints,
+    load_checkpoint,
+    load_modules,
+    save_checkpoint,
+)
+from .config import FitConfig
+from .events import (
+    BatchDivided,
+    CheckpointSaved,
+    Finished,
+    Paused,
+    Resumed,
+    StepLogged,
+    TrainEvent,
+    Validated,
+)
+from .failures import explain
 from .feeding import Prefetcher
-from .recipe import Recipe
+from .processes import Processes, join
+from .recipe import Recipe, Sized
 from .run_folder import RunFolder
+from .stepping import Stepping, random_state
 
 E = TypeVar("E", bound=TrainEvent)
 
 _HEARTBEAT = 2.0  # seconds between writes of state.json
 _POLL = 0.2  # seconds between looks at control.json while paused
-
-
-class FitConfig(BaseModel):
-    """How long and how to train.
-
-    Attributes
-    ----------
-    steps, minutes : int, float
-        Budget; the run ends when the first of them is used up. 0 for no limit; one must be set. A run with a budget in
-        steps alone is exactly repeatable.
-    log_every, validate_every, checkpoint_every : int
-        Steps between these; 0 for never (a checkpoint is always written at the end).
-    keep : int
-        Checkpoints to keep.
-    average : float
-        Decay of the running average of the weights that is validated and exported; 0 for none.
-    device : str
-        Where to train.
-    threads : int
-        CPU threads of torch; 0 leaves them alone.
-    seed : int
-        Seed of torch; the data has its own in the recipe.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    steps: int = Field(0, ge=0)
-    minutes: float = Field(0, ge=0)
-    log_every: int = Field(20, ge=1)
-    validate_every: int = Field(0, ge=0)
-    checkpoint_every: int = Field(200, ge=0)
-    keep: int = Field(2, ge=1)
-    average: float = Field(0.0, ge=0, lt=1)
-    device: str = "cpu"
-    threads: int = Field(0, ge=0)
-    seed: int = 0
+_COMMANDS = ("run", "pause", "stop", "cancel")  # of several given at once the last one counts
 
 
 def fit(
     recipe: Recipe, config: FitConfig, run_dir: str | Path, token: JobToken | None = None
 ) -> Generator[TrainEvent, None, None]:
     """Train, or go on training, in a run folder.
+
+    Started in several processes (``torchrun``, ``srun``) it trains one model with all of them: each takes its share of
+    every batch, gradients are averaged, and the first one alone yields events and writes.
 
     Parameters
     ----------
@@ -87,191 +77,273 @@ def fit(
     Raises
     ------
     CellSimError
-        If the folder is in use, the budget is missing, a checkpoint does not fit, or the loss stops being finite.
+        If the folder is in use, the budget is missing, the recipe cannot be trained this way, a checkpoint does not
+        fit, the loss stops being finite, or memory or disk are full.
     JobCancelled
         If the token was cancelled.
     """
-    if not config.steps and not config.minutes:
-        raise CellSimError("The training has no budget; give it a number of steps or of minutes.")
-    folder = RunFolder(run_dir)
+    budget = Budget.of(config, recipe)
+    if recipe.own_steps and (config.precision != "float32" or config.accumulate > 1):
+        raise CellSimError(
+            f'The recipe {recipe.name!r} trains in float32 and on whole batches only; set precision = "float32" and '
+            "accumulate = 1."
+        )
+    processes = join(config.device)
+    folder = RunFolder(run_dir, silent=not processes.first)
     with folder.locked():
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
+        if processes.first:
+            clean(folder.checkpoints)
         folder.control("run")
-        yield from _Loop(recipe, config, folder, token or JobToken()).run()
+        for event in _Loop(recipe, config, budget, folder, token or JobToken(), processes).run():
+            if processes.first:
+                yield event
 
 
 class _Loop:
     """State of one `fit`."""
 
-    def __init__(self, recipe: Recipe, config: FitConfig, folder: RunFolder, token: JobToken) -> None:
-        self.recipe, self.config, self.folder, self.token = recipe, config, folder, token
-        self.step, self.spent, self.best = 0, 0.0, float("inf")
-        self.resumed = time.monotonic()
-        self.heartbeat = 0.0
-        recipe.modules.to(config.device)
-        self.average: dict[str, Tensor] = {}
+    def __init__(
+        self,
+        recipe: Recipe,
+        config: FitConfig,
+        budget: Budget,
+        folder: RunFolder,
+        token: JobToken,
+        processes: Processes,
+    ) -> None:
+        self.recipe, self.config, self.budget = recipe, config, budget
+        self.folder, self.token, self.processes = folder, token, processes
+        self.step, self.seconds, self.saved = 0, 0.0, -1
+        self.best: float = float("inf")
+        self.best_step: int | None = None
+        self.sums: dict[str, float] = defaultdict(float)
+        self.summed = 0
+        self.watch, self.heartbeat = Stopwatch(), 0.0
+        recipe.modules.to(processes.device)
+        recipe.stepping = Stepping(config.precision, config.accumulate, processes)
+        processes.copy_from_first(recipe.modules.state_dict().values())
+        self.average = WeightAverage(recipe, config.average)
+        self.rows = slice(None)
+        if processes.count > 1:
+            self._share_work()
 
-    def progress(self, step: int) -> float:
-        """Return the used share of the budget; for a budget in steps a function of the step alone."""
-        by_steps = step / self.config.steps if self.config.steps else 0.0
-        by_time = self.seconds() / (60 * self.config.minutes) if self.config.minutes else 0.0
-        return min(1.0, max(by_steps, by_time))
+    def _share_work(self) -> None:
+        self.rows = self.processes.rows(len(self.recipe.batch(0, 0.0)))
+        if self.recipe.feeder is not None:
+            self.recipe.feeder.share, self.rows = self.rows, slice(None)
+        if self.recipe.own_steps:
+            for optimiser in self.recipe.optimisers.values():
+                optimiser.register_step_pre_hook(self._average_gradients)
 
-    def seconds(self) -> float:
-        return self.spent + time.monotonic() - self.resumed
+    def _average_gradients(self, optimiser: torch.optim.Optimizer, *_: Any) -> None:
+        self.processes.average_gradients(p for group in optimiser.param_groups for p in group["params"])
+
+    @property
+    def progress(self) -> float:
+        return self.budget.progress(self.step, self.seconds)
 
     def run(self) -> Generator[TrainEvent, None, None]:
-        yield from self._resume()
-        feed = Prefetcher(lambda step: self.recipe.batch(step, self.progress(step)))
+        feed: Prefetcher[Sized] | None = None
         try:
-            yield from self._train(feed)
+            yield from self._resume()
+            feed = Prefetcher(self._batch, self.config.loaders)
+            try:
+                yield from self._train(feed)
+            except JobCancelled:
+                yield self._checkpoint()
+                self.folder.write_state("cancelled", self.step, self.progress, "Cancelled; can be resumed.")
+                raise
         except JobCancelled:
-            yield self._checkpoint()
-            self.folder.write_state(
-                "cancelled", self.step, self.progress(self.step), "Cancelled; can be resumed."
-            )
             raise
-        except FloatingPointError as error:
-            message = self._explain(error)
-            self.folder.write_state("failed", self.step, self.progress(self.step), message)
-            raise CellSimError(message) from error
         except Exception as error:
-            self.folder.write_state(
-                "failed", self.step, self.progress(self.step), f"{type(error).__name__}: {error}"
-            )
-            raise
+            message = explain(error, self.step, self.folder.checkpoints, self.processes.device)
+            self._fail(message or (str(error) if isinstance(error, CellSimError) else _named(error)))
+            if message is None:
+                raise
+            raise CellSimError(message) from error
         finally:
-            feed.close()
+            if feed is not None:
+                feed.close()
+
+    def _fail(self, message: str) -> None:
+        with suppress(OSError):  # a full disk has no room for this either
+            self.folder.write_state("failed", self.step, self.progress, message)
+
+    def _batch(self, step: int) -> Sized:
+        """Return this process' share of a batch; called from background threads."""
+        batch = self.recipe.batch(step, self.budget.progress(step, self.seconds))
+        if self.rows == slice(None):
+            return batch
+        share: Sized = batch.part(self.rows)
+        return share
 
     def _resume(self) -> Generator[TrainEvent, None, None]:
-        found = list_checkpoints(self.folder.checkpoints)
-        if found:
-            state, self.average = load_checkpoint(found[-1], self.recipe)
-            self.average = {name: value.to(self.config.device) for name, value in self.average.items()}
-            self.step, self.spent, self.best = state["step"], state["seconds"], state["best"] or float("inf")
-            self.folder.forget_events_after(self.step)
+        found = list_checkpoints(self.folder.checkpoints) if self.processes.first else []
+        # On a network's disk the others may still see older ones.
+        step = int(self.processes.largest(int(found[-1].name[-8:]) if found else -1)[0])
+        device, rank = self.processes.device, self.processes.rank
+        if rank:  # chance is the process' own; the first one keeps that of a run in one process
+            fresh = np.random.SeedSequence([self.config.seed, rank, step + 1])
+            torch.manual_seed(int(fresh.generate_state(1)[0]))
+        if step >= 0:
+            path = checkpoint_path(self.folder.checkpoints, step)
+            state, average = load_checkpoint(path, self.recipe, device, rank)
+            self.average.values = {name: value.to(device) for name, value in average.items()}
+            self.step, self.seconds = state["step"], state["seconds"]
+            self.best = float("inf") if state["best"] is None else state["best"]
+            # Checkpoints of earlier versions lack the following.
+            self.best_step = state.get("best_step")
+            self.recipe.stepping.parts = max(self.config.accumulate, state.get("parts", 1))
+            self.sums.update(state.get("sums", {}))
+            self.summed = state.get("summed", 0)
+        self.folder.forget_events_after(self.step)
+        if step >= 0:
             yield self._log(Resumed(self.step))
-        elif self.config.average:
-            self.average = {name: value.detach().clone() for name, value in self._averaged()}
-        self.resumed = time.monotonic()
+        self.watch.start(self.seconds)
 
-    def _train(self, feed: Prefetcher[Any]) -> Generator[TrainEvent, None, None]:
-        sums: dict[str, float] = defaultdict(float)
-        count, images, since = 0, 0, self.seconds()
+    def _train(self, feed: Prefetcher[Sized]) -> Generator[TrainEvent, None, None]:
+        images, since = 0, self.seconds
         stopped = False
-        while self.progress(self.step) < 1:
-            yield from self._wait_while_paused()
-            if self.folder.command() == "stop":
+        while True:
+            command = yield from self._command()
+            if self.progress >= 1:
+                break
+            if command == "stop":
                 stopped = True
                 break
-            progress = self.progress(self.step)
-            batch = feed(self.step).to(self.config.device)
-            self.recipe.set_learning_rates(progress)
-            values = self.recipe.train_step(batch, progress)
-            self.step += 1
-            self._update_average()
-            count, images = count + 1, images + len(batch)
-            for name, value in values.items():
-                sums[name] += value
+            batch = feed(self.step).to(self.processes.device)
+            yield from self._one_step(batch)
+            images += len(batch) * self.processes.count
             if self.step % self.config.log_every == 0:
-                rate = next(iter(self.recipe.optimisers.values())).param_groups[0]["lr"]
-                means = {name: value / count for name, value in sums.items()}
-                elapsed = max(self.seconds() - since, 1e-9)
-                yield self._log(
-                    StepLogged(self.step, means, images / elapsed, rate, self.progress(self.step))
-                )
-                sums.clear()
-                count, images, since = 0, 0, self.seconds()
+                self.seconds = self.watch.seconds
+                yield self._log(self._summary(images / max(self.seconds - since, 1e-9)))
+                images, since = 0, self.seconds
+            better = False
             if self.config.validate_every and self.step % self.config.validate_every == 0:
-                yield self._validate()
-            if self.config.checkpoint_every and self.step % self.config.checkpoint_every == 0:
+                event = self._validate()
+                better = event.best
+                yield event
+            due = self.config.checkpoint_every and self.step % self.config.checkpoint_every == 0
+            if better or due:
                 yield self._checkpoint()
             self._beat("running")
-        yield self._checkpoint()
-        with self._averaged_weights():
-            self.recipe.save(self.folder.final, self._provenance())
-        status = "stopped" if stopped else "finished"
-        self.folder.write_state(status, self.step, self.progress(self.step))
-        yield self._log(Finished(self.step, str(self.folder.final), stopped))
+        if self.saved != self.step:
+            yield self._checkpoint()
+        self._export()
+        self.folder.write_state("stopped" if stopped else "finished", self.step, self.progress)
+        best = None if self.best_step is None else self.best
+        yield self._log(Finished(self.step, str(self.folder.final), stopped, self.best_step, best))
 
-    def _wait_while_paused(self) -> Generator[TrainEvent, None, None]:
-        announced = False
-        while not self.token.cancelled and (self.token.paused or self.folder.command() == "pause"):
-            if not announced:
-                announced, self.spent = True, self.seconds()
+    def _one_step(self, batch: Sized) -> Generator[TrainEvent, None, None]:
+        progress, parts = self.progress, self.recipe.stepping.parts
+        self.recipe.set_learning_rates(progress)
+        values = self.recipe.train_step(batch, progress)
+        if self.recipe.own_steps:
+            values = self.processes.mean(values)
+        self.processes.copy_from_first(self.recipe.modules.buffers())
+        self.step += 1
+        self.average.update(self.step)
+        for name, value in values.items():
+            self.sums[name] += value
+        self.summed += 1
+        if self.recipe.stepping.parts > parts:
+            yield self._log(BatchDivided(self.step, self.recipe.stepping.parts))
+
+    def _summary(self, rate: float) -> StepLogged:
+        means = {name: value / self.summed for name, value in self.sums.items()}
+        self.sums.clear()
+        self.summed = 0
+        lr = next(iter(self.recipe.optimisers.values())).param_groups[0]["lr"]
+        left = self.seconds * (1 / self.progress - 1) if self.progress else None
+        memory = _memory(self.processes.device)
+        return StepLogged(self.step, means, rate, lr, self.progress, round(self.seconds, 3), left, memory)
+
+    def _command(self) -> Generator[TrainEvent, None, str]:
+        """Wait while paused, raise if cancelled, and let all processes share one clock."""
+        paused = False
+        while True:
+            own = "cancel" if self.token.cancelled else "pause" if self.token.paused else "run"
+            asked = max(own, self.folder.command(), key=_COMMANDS.index) if self.processes.first else own
+            seconds = self.watch.seconds if self.processes.first and not paused else self.seconds
+            wish, self.seconds = self.processes.largest(_COMMANDS.index(asked), seconds)
+            command = _COMMANDS[int(wish)]
+            if command == "cancel":
+                raise JobCancelled("The job was cancelled.")
+            if command != "pause":
+                break
+            if not paused:
+                paused = True
                 yield self._checkpoint()
                 yield self._log(Paused(self.step))
-            self.resumed = time.monotonic()
             self._beat("paused")
             time.sleep(_POLL)
-        self.token.check()
-        if announced:
-            self.resumed = time.monotonic()
+        if paused:
+            self.watch.start(self.seconds)
             yield self._log(Resumed(self.step))
+        return command
 
     def _validate(self) -> Validated:
-        with self._averaged_weights():
-            metrics = self.recipe.validate()
-            sheet = self.recipe.preview()
-        if sheet is not None:
-            self.folder.write_preview(self.step, sheet)
-        value = metrics[self.recipe.metric]
-        better = value < self.best
-        self.best = min(self.best, value)
+        """Validate in the first process; the others only learn whether it is the best."""
+        metrics: dict[str, float] = {}
+        better = False
+        if self.processes.first:
+            with self.average.applied():
+                metrics = self.recipe.validate()
+                sheet = self.recipe.preview()
+            if sheet is not None:
+                self.folder.write_preview(self.step, sheet)
+            better = metrics[self.recipe.metric] < self.best
+            self.best = min(self.best, metrics[self.recipe.metric])
+        better = bool(self.processes.largest(float(better))[0])
+        if better:
+            self.best_step = self.step
         return self._log(Validated(self.step, metrics, better))
 
     def _checkpoint(self) -> CheckpointSaved:
-        best = self.best if self.best < float("inf") else None
-        state = {"seconds": self.seconds(), "best": best}
-        path = save_checkpoint(
-            self.folder.checkpoints, self.step, self.recipe, self.average, state, self.config.keep
-        )
+        own = random_state(self.processes.device)
+        random = [self.processes.gather(state) for state in own]
+        path = self.folder.checkpoints
+        if self.processes.first:
+            state = {
+                "seconds": self.seconds,
+                "best": None if self.best == float("inf") else self.best,
+                "best_step": self.best_step,
+                "parts": self.recipe.stepping.parts,
+                "sums": dict(self.sums),
+                "summed": self.summed,
+            }
+            path = save_checkpoint(
+                path, self.step, self.recipe, self.average.values, state, self.config.keep, random
+            )
+        self.saved = self.step
         return self._log(CheckpointSaved(self.step, str(path)))
 
-    def _averaged(self) -> Iterator[tuple[str, Tensor]]:
-        for module in self.recipe.averaged:
-            for name, value in self.recipe.modules[module].state_dict().items():
-                if value.is_floating_point():
-                    yield f"{module}.{name}", value
-
-    def _update_average(self) -> None:
-        if not self.average:
+    def _export(self) -> None:
+        if not self.processes.first:
             return
-        # Early on the average follows faster, so that it does not remember the fresh network.
-        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
-        names, values = zip(*self._averaged(), strict=True)
-        torch._foreach_lerp_([self.average[name] for name in names], [v.detach() for v in values], 1 - decay)
-
-    @contextmanager
-    def _averaged_weights(self) -> Iterator[None]:
-        if not self.average:
-            yield
-            return
-        own = {name: value.detach().clone() for name, value in self._averaged()}
-        self.recipe.modules.load_state_dict(self.average, strict=False)
-        try:
-            yield
-        finally:
-            self.recipe.modules.load_state_dict(own, strict=False)
+        exported = self.step
+        with self.average.applied():
+            if self.config.export == "best" and self.best_step is not None:
+                load_modules(self.folder.path, self.recipe, best=True)
+                exported = self.best_step
+            self.recipe.save(self.folder.final, self._provenance() | {"exported_step": exported})
 
     def _provenance(self) -> dict[str, Any]:
+        best = None
+        if self.best_step is not None:
+            best = {"step": self.best_step, "metric": self.recipe.metric, "value": self.best}
         return {
             "recipe": self.recipe.name,
             "fit": self.config.model_dump(),
             "steps": self.step,
-            "minutes": round(self.seconds() / 60, 2),
+            "minutes": round(self.seconds / 60, 2),
+            "processes": self.processes.count,
+            "best": best,
             "versions": versions(),
         }
-
-    def _explain(self, error: FloatingPointError) -> str:
-        found = list_checkpoints(self.folder.checkpoints)
-        kept = f"The last good state is {found[-1]}." if found else "There is no checkpoint yet."
-        return (
-            f"Training stopped at step {self.step} because {error}; try a smaller learning rate or look for "
-            f"damaged pictures in the data. {kept}"
-        )
 
     def _log(self, event: E) -> E:
         self.folder.append(event)
@@ -281,4 +353,20 @@ class _Loop:
     def _beat(self, status: str) -> None:
         if time.monotonic() - self.heartbeat >= _HEARTBEAT:
             self.heartbeat = time.monotonic()
-            self.folder.write_state(status, self.step, self.progress(self.step))
+            self.folder.write_state(status, self.step, self.progress)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _memory(device: torch.device) -> int | None:
+    """Return the largest memory used so far, bytes."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(used if sys.platform == "darwin" else 1024 * used)

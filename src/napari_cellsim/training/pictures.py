@@ -40,6 +40,10 @@ class PictureBatch:
         """Return the batch on another device."""
         return replace(self, images=self.images.to(device, non_blocking=True))
 
+    def part(self, rows: slice) -> PictureBatch:
+        """Return some of the samples."""
+        return replace(self, images=self.images[rows])
+
 
 class PictureConfig(BaseModel):
     """Which pictures, and in what size.
@@ -188,16 +192,28 @@ class PictureFeeder:
         Where from.
     config : PictureConfig
         Batch size, mirroring and seed.
+
+    Attributes
+    ----------
+    share : slice
+        Which samples of each batch to draw; all by default.
     """
 
     def __init__(self, pictures: Pictures, config: PictureConfig) -> None:
         self.pictures, self.config = pictures, config
+        self.share = slice(None)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
 
     def __call__(self, step: int) -> PictureBatch:
         """Return the batch of a step."""
         generator = np.random.default_rng([self.config.seed, step])
+        numbers = generator.integers(len(self.pictures), size=self.config.batch)
+        # Drawn for all samples, so that a share holds what the whole batch has at its place.
+        flipped = [self.config.flip and generator.random() < 0.5 for _ in numbers]
         samples = []
-        for number in generator.integers(len(self.pictures), size=self.config.batch):
+        for number, flip in zip(numbers[self.share], flipped[self.share], strict=True):
             sample = self.pictures.sample(int(number))
-            samples.append(sample.flip(-1) if self.config.flip and generator.random() < 0.5 else sample)
+            samples.append(sample.flip(-1) if flip else sample)
         return PictureBatch(torch.stack(samples), step)

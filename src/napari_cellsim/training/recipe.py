@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -12,14 +13,19 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
+from .stepping import Stepping
+
 
 class Sized(Protocol):
-    """A batch: knows how many sequences it holds and moves between devices."""
+    """A batch: knows how many sequences it holds, moves between devices and can be divided."""
 
     def __len__(self) -> int: ...
 
     def to(self, device: torch.device | str) -> Any:
         """Return the batch on another device."""
+
+    def part(self, rows: slice) -> Any:
+        """Return some of its samples as a batch."""
 
 
 class RecipeConfig(BaseModel):
@@ -48,16 +54,32 @@ class Recipe(ABC):
         Largest norm of the gradient of each optimiser's parameters; 0 for no limit.
     metric : str
         The validation metric to minimise.
+    own_steps : bool
+        Whether `train_step` computes gradients itself instead of calling `descend`. Such a recipe trains in float32 and
+        on whole batches only; gradients are still averaged over several processes.
+    stepping : Stepping
+        How `descend` computes a gradient; set by `fit`.
     """
 
     name: ClassVar[str]
     metric: ClassVar[str] = "loss"
+    own_steps: ClassVar[bool] = False
     averaged: ClassVar[tuple[str, ...]] = ("network",)
 
     def __init__(self) -> None:
         self.modules = nn.ModuleDict()
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.clip = 1.0
+        self.stepping = Stepping()
+
+    @property
+    def feeder(self) -> Any:
+        """The source of batches, where the recipe keeps one as ``_feeder``; else None.
+
+        Its length is the number of samples in an epoch, and its attribute ``share`` says which samples of each batch
+        this process draws.
+        """
+        return getattr(self, "_feeder", None)
 
     @abstractmethod
     def batch(self, step: int, progress: float) -> Sized:
@@ -82,26 +104,51 @@ class Recipe(ABC):
     def train_step(self, batch: Any, progress: float) -> dict[str, float]:
         """Do one optimiser step and return the values to log.
 
-        Recipes with several optimisers (adversarial ones) override this.
+        Recipes with several losses (adversarial ones) override this and call `descend` once for each.
 
         Raises
         ------
         FloatingPointError
             If the loss or a gradient is not finite; nothing has been updated then.
         """
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
-        losses = self.losses(batch, progress)
-        values = {name: float(value.detach()) for name, value in losses.items()}
+        return self.descend(batch, lambda part: self.losses(part, progress))
+
+    def descend(
+        self, batch: Any, losses: Callable[[Any], dict[str, torch.Tensor]], *names: str
+    ) -> dict[str, float]:
+        """Update the parameters of some optimisers by the gradient of one loss.
+
+        Takes care of precision, micro-batches, full memory, several processes, and clipping.
+
+        Parameters
+        ----------
+        batch : Sized
+            What `losses` needs.
+        losses : callable
+            Returns scalars for a batch or a part of one; "loss" is differentiated.
+        *names : str
+            Optimisers; all of them by default.
+
+        Returns
+        -------
+        dict
+            The scalars, means over the batch.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss or a gradient is not finite; nothing has been updated then.
+        """
+        chosen = [self.optimisers[name] for name in names or self.optimisers]
+        values = self.stepping.backward(batch, losses, chosen)
         if not math.isfinite(values["loss"]):
             raise FloatingPointError("the loss is not finite")
-        losses["loss"].backward()
-        for optimiser in self.optimisers.values():
+        for optimiser in chosen:
             params = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
             norm = nn.utils.clip_grad_norm_(params, self.clip if self.clip > 0 else math.inf)
             if not torch.isfinite(norm):
                 raise FloatingPointError("a gradient is not finite")
-        for optimiser in self.optimisers.values():
+        for optimiser in chosen:
             optimiser.step()
         return values
 

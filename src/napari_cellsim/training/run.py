@@ -12,8 +12,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..base import CellSimError, JobToken
+from .config import FitConfig
 from .events import TrainEvent
-from .fit import FitConfig, fit
+from .fit import fit
 from .recipe import Recipe, RecipeConfig
 from .recipes import RECIPES
 from .run_folder import write_text

@@ -35,11 +35,15 @@ class RunFolder:
     ----------
     path : path
         The folder; made if it does not exist.
+    silent : bool
+        Read only: for the further processes of a run that trains in several.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, silent: bool = False) -> None:
+        self.silent = silent
         self.path = Path(path).resolve()
         self.checkpoints = self.path / "checkpoints"
+        self.previews = self.path / "previews"
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.final = self.path / "final.safetensors"
         self._started = now()
@@ -53,6 +57,9 @@ class RunFolder:
         CellSimError
             If another process trains in this folder.
         """
+        if self.silent:
+            yield
+            return
         with (self.path / "lock").open("a+", encoding="utf-8") as file:
             try:
                 _lock(file.fileno())
@@ -78,6 +85,8 @@ class RunFolder:
         step, progress, message
             Optimiser steps done, used share of the budget, a sentence for people.
         """
+        if self.silent:
+            return
         state = {
             "status": status,
             "pid": os.getpid(),
@@ -92,7 +101,8 @@ class RunFolder:
 
     def command(self) -> str:
         """Return what ``control.json`` asks for: "run", "pause" or "stop"."""
-        return str(_read_json(self.path / "control.json").get("command", "run"))
+        found = _read_json(self.path / "control.json").get("command")
+        return found if found in ("pause", "stop") else "run"
 
     def control(self, command: str) -> None:
         """Ask the run to "pause", to go on ("run") or to "stop" and keep what it has.
@@ -104,10 +114,13 @@ class RunFolder:
         """
         if command not in ("run", "pause", "stop"):
             raise CellSimError(f"A run can be asked to run, pause or stop, not to {command!r}.")
-        write_text(self.path / "control.json", json.dumps({"command": command}))
+        if not self.silent:
+            write_text(self.path / "control.json", json.dumps({"command": command}))
 
     def append(self, event: Event) -> None:
         """Add an event to ``events.jsonl``."""
+        if self.silent:
+            return
         line = json.dumps({"event": type(event).__name__, "time": now(), **asdict(event)})
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -116,11 +129,10 @@ class RunFolder:
         """Write a picture (H, W) uint8 to ``previews/step-N.png``."""
         from skimage.io import imsave
 
-        folder = self.path / "previews"
-        folder.mkdir(exist_ok=True)
-        draft = folder / f".step-{step:08d}.png"
+        self.previews.mkdir(exist_ok=True)
+        draft = self.previews / f".step-{step:08d}.png"
         imsave(draft, sheet, check_contrast=False)
-        os.replace(draft, folder / draft.name.removeprefix("."))
+        os.replace(draft, self.previews / draft.name.removeprefix("."))
 
     def events(self) -> list[dict[str, Any]]:
         """Return all complete lines of ``events.jsonl``."""
@@ -135,6 +147,8 @@ class RunFolder:
 
     def forget_events_after(self, step: int) -> None:
         """Drop events of steps that a resumed run will do again."""
+        if self.silent:
+            return
         kept = [json.dumps(event) + "\n" for event in self.events() if event.get("step", 0) <= step]
         write_text(self.path / "events.jsonl", "".join(kept))
 

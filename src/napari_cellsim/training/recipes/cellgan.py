@@ -103,6 +103,7 @@ class CellGANRecipe(Recipe):
     name: ClassVar[str] = "cellgan"
     metric: ClassVar[str] = "domain_frechet_distance"
     averaged: ClassVar[tuple[str, ...]] = ("generator", "mapping")
+    own_steps: ClassVar[bool] = True
 
     def __init__(self, config: CellGANConfig) -> None:
         super().__init__()
