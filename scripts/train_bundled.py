@@ -85,6 +85,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the exported models")
     parser.add_argument("--processes", type=int, default=2, help="processes that simulate")
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
+    parser.add_argument("--device", default="cpu", help="where to train: cpu (default), cuda")
     parser.add_argument("--seed", type=int, default=0)
     for stage, steps in STEPS.items():
         name = stage.replace("_", "-")
@@ -132,10 +133,15 @@ def make_pictures(options: argparse.Namespace) -> None:
     """Simulate the pictures that the generative models learn from and are judged by."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     pictures = SPLIT["pictures"]
-    settings = {name: pictures[name] for name in ("frames", "size", "pixel_size")}
+    side = max(pictures["size"], options.picture_size)
+    settings = {
+        "frames": pictures["frames"],
+        "size": side,
+        "pixel_size": pictures["size"] * pictures["pixel_size"] / side,
+    }
     for part, (first, last) in pictures["seeds"].items():
         seeds = range(first, last + 1)
-        folder = options.data / "pictures" / part
+        folder = picture_folder(options) / part
         planes = tuple(pictures["planes"])
         for event in generate_pictures(folder, seeds, planes=planes, processes=options.processes, **settings):
             if event.done % 100 == 0 or event.done == event.total:
@@ -143,6 +149,12 @@ def make_pictures(options: argparse.Namespace) -> None:
                     f"pictures {part}: {event.done}/{event.total}, {event.seconds_left or 0:.0f} s left",
                     flush=True,
                 )
+
+
+def picture_folder(options: argparse.Namespace) -> Path:
+    """Return where the pictures lie: larger ones than the split's have a store of their own."""
+    large = options.picture_size > SPLIT["pictures"]["size"]
+    return Path(options.data) / (f"pictures-{options.picture_size}" if large else "pictures")
 
 
 def run_stage(stage: str, options: argparse.Namespace) -> None:
@@ -156,6 +168,7 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
         checkpoint_every=100,
         average=0.998 if stage in GENERATIVE else 0.995,
         threads=options.threads,
+        device=options.device,
         seed=options.seed + (stage == "polish"),
     )
     recipe, settings = recipe_of(stage, options)
@@ -226,7 +239,7 @@ def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
 def generative_recipe(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
     """Return the recipe's name and settings of a stage that learns to make pictures."""
     data = PictureConfig(
-        folder=str(options.data / "pictures"), size=options.picture_size, batch=16, seed=options.seed
+        folder=str(picture_folder(options)), size=options.picture_size, batch=16, seed=options.seed
     )
     if stage == "vae":
         return "vae", VAEConfig(data=data, lr=1e-3, kl=0.5)
