@@ -64,7 +64,7 @@ PRESETS: dict[str, tuple[Rule, ...]] = {
     "with randomness": _WITH_RANDOMNESS,
     "without randomness": (
         *_WITH_RANDOMNESS,
-        Rule("flush", high=1.0, reason="cells are flushed in or out"),
+        Rule("flush", high=0.6, reason="cells are flushed in or out"),
         Rule("jump", high=3.0, reason="the picture changes suddenly"),
     ),
 }

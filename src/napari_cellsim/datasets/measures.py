@@ -26,6 +26,7 @@ TYPICAL_CELL = 18.0
 
 _OF_INTEREST, _AUXILIARY = 2, 3
 _LEAST_TRAPPED = 3.0  # µm²; a smaller patch is no trapped cell
+_REACH = 5.5  # µm from the middle of the crop; a cell further away is not in the trap
 _BATCH = 8  # frames segmented at once
 _DETAIL = 0.15  # µm, scale of the detail by which focus is measured
 
@@ -41,7 +42,8 @@ class Measures:
     area : tuple of float
         Area of all cells, µm².
     trapped : tuple of float
-        Area of the trapped cell, µm².
+        Area of the cell in the trap, µm²: the largest patch of that class whose middle lies within 5.5 µm of the
+        crop's.
     focus : tuple of float
         Fine detail: standard deviation of the Laplacian at 0.15 µm of the frame, whose range in the sequence is 1.
     difference : tuple of float
@@ -85,14 +87,23 @@ class MeasureTable:
         Returns
         -------
         dict
-            most_cells and fewest_cells: over the frames; trapped: share of frames with a trapped cell; focus: of the
-            least sharp frame, over the store's median; flush: largest change of the cells' area from frame to frame,
-            in cells of typical size; jump: largest difference between frames, over the store's median.
+            most_cells, fewest_cells
+                Over the frames.
+            trapped
+                Share of frames with a cell in the trap.
+            focus
+                Fine detail of the least sharp frame, over the store's median.
+            flush
+                Largest change of the cells' area from frame to frame beyond the sequence's steady growth, in cells
+                of typical size.
+            jump
+                Largest difference between frames, over the store's median.
         """
         own = self.sequences[window.sequence]
         times = slice(window.start, window.stop)
         area, difference = np.array(own.area[times]), np.array(own.difference[times])
-        changes = np.abs(np.diff(area)) / TYPICAL_CELL
+        growth = float(np.median(np.diff(own.area))) if len(own.area) > 1 else 0.0
+        changes = np.abs(np.diff(area) - growth) / TYPICAL_CELL
         return {
             "most_cells": float(max(own.cells[times])),
             "fewest_cells": float(min(own.cells[times])),
@@ -219,12 +230,23 @@ def _measure(frames: NDArray[np.float32], segment: _Segmenter, pixel: float, tok
     return Measures(
         cells=tuple(count_cells(mask, pixel) for mask in cells),
         area=tuple(round(float(mask.sum()) * pixel**2, 3) for mask in cells),
-        trapped=tuple(round(float((c == _OF_INTEREST).sum()) * pixel**2, 3) for c in classes),
+        trapped=tuple(_trapped_area(c == _OF_INTEREST, pixel) for c in classes),
         focus=tuple(float(f"{ndimage.gaussian_laplace(frame, blur).std():.4g}") for frame in scaled),
         difference=tuple(
             float(f"{np.abs(now - last).mean():.4g}") for now, last in zip(scaled, before, strict=True)
         ),
     )
+
+
+def _trapped_area(mask: NDArray[np.bool_], pixel_size: float) -> float:
+    patches, count = ndimage.label(mask)
+    if count == 0:
+        return 0.0
+    numbers = np.arange(1, count + 1)
+    middles = np.array(ndimage.center_of_mass(mask, patches, numbers))
+    away = np.hypot(*(middles - (np.array(mask.shape) - 1) / 2).T) * pixel_size
+    areas = ndimage.sum_labels(mask, patches, numbers) * pixel_size**2
+    return round(float(areas[away <= _REACH].max(initial=0.0)), 3)
 
 
 def count_cells(mask: NDArray[np.bool_], pixel_size: float) -> int:
