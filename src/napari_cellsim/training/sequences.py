@@ -106,20 +106,27 @@ def write_sequence(folder: Path, arrays: dict[str, np.ndarray], info: dict[str, 
 
 @dataclass(frozen=True)
 class CropsSequence(Sequence):
-    """One focal plane of a window of a crop store; pictures are read when they are needed."""
+    """One focal plane of a window of a crop store; pictures are read when they are needed.
+
+    Parameters
+    ----------
+    pictures : PartPictures
+        What slices as an array (T, Y, X) does.
+    """
+
+    pictures: Any = None
 
     @cached_property
     def images(self) -> np.ndarray:
-        """(T, Y, X), any unit; slices as an array does."""
-        view: Any = self.info["pictures"]
-        return cast("np.ndarray", view)
+        """(T, Y, X), any unit."""
+        return cast("np.ndarray", self.pictures)
 
 
 def _crop_sequences(store: Path, part: str) -> list[Sequence]:
     from ..datasets import CropStore, part_pictures
 
     return [
-        CropsSequence(store / pictures.name, {**pictures.info, "pictures": pictures})
+        CropsSequence(store / pictures.name, pictures.info, pictures)
         for pictures in part_pictures(CropStore(store), part)
     ]
 
