@@ -36,6 +36,7 @@ from .recipes import (
 from .recipes.common import DataConfig
 from .run import RunConfig, read_run, train, write_run
 from .run_folder import RunFolder
+from .submission import SlurmConfig, submit
 
 __all__ = [
     "RECIPES",
@@ -62,6 +63,7 @@ __all__ = [
     "SDCNetRecipe",
     "SegmentationConfig",
     "SegmentationRecipe",
+    "SlurmConfig",
     "StepLogged",
     "TrainEvent",
     "VAEConfig",
@@ -71,6 +73,7 @@ __all__ = [
     "losses",
     "read_run",
     "robust",
+    "submit",
     "train",
     "write_run",
 ]

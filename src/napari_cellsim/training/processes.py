@@ -141,6 +141,11 @@ def join(device: str) -> Processes:
     return Processes(fabric.device, fabric)
 
 
+def is_first() -> bool:
+    """Return whether the launcher, if there is one, made this process the one that speaks."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+
+
 def _launched() -> tuple[int, int]:
     """Return how many processes ``torchrun`` or ``srun`` has started, and how many of them on this machine."""
     seen = os.environ

@@ -18,6 +18,7 @@ from .fit import fit
 from .recipe import Recipe, RecipeConfig
 from .recipes import RECIPES
 from .run_folder import write_text
+from .submission import SlurmConfig
 
 
 class RunConfig(BaseModel):
@@ -31,6 +32,8 @@ class RunConfig(BaseModel):
         Its configuration.
     fit : FitConfig
         Budget, device, checkpoints.
+    slurm : SlurmConfig
+        What to ask a cluster for, if the run is submitted to one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +41,7 @@ class RunConfig(BaseModel):
     recipe: str
     settings: dict[str, Any]
     fit: FitConfig
+    slurm: SlurmConfig = SlurmConfig()
 
     def make(self) -> Recipe:
         """Return the recipe, ready to train.
@@ -72,6 +76,12 @@ def write_run(folder: str | Path, recipe: str, settings: RecipeConfig, fit_confi
     }
     write_text(path, tomli_w.dumps(content))
     return path
+
+
+def run_file(path: str | Path) -> Path:
+    """Return the ``run.toml`` of a run folder, or the file itself."""
+    path = Path(path)
+    return path / "run.toml" if path.is_dir() else path
 
 
 def read_run(path: str | Path) -> RunConfig:
@@ -111,9 +121,7 @@ def train(path: str | Path, token: JobToken | None = None) -> Generator[TrainEve
     CellSimError
         If the file is not usable, and as `fit` does.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "run.toml"
+    path = run_file(path)
     run = read_run(path)
     torch.manual_seed(run.fit.seed)  # fresh weights are part of what the seed fixes
     yield from fit(run.make(), run.fit, path.parent, token)
