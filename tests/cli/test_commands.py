@@ -22,6 +22,7 @@ COMMANDS = (
     "generate",
     "encode",
     "phantom",
+    "crop",
     "models",
     "import-weights",
     "train",

@@ -163,7 +163,9 @@ def test_pixel_norm():
     torch.testing.assert_close(pixel_norm(x).square().mean(1), torch.ones(4), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("options", [{"size": 48}, {"size": 16}, {"frames": 2}, {"widths": (1, 2)}, {"channels": 0}])
+@pytest.mark.parametrize(
+    "options", [{"size": 48}, {"size": 16}, {"frames": 2}, {"widths": (1, 2)}, {"channels": 0}]
+)
 def test_bad_settings_get_a_sentence(options):
     with pytest.raises(CellSimError, match="cannot be made"):
         nets.create("cellgan_generator", "lite", **options)

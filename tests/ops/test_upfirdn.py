@@ -13,7 +13,9 @@ from napari_cellsim.base import CellSimError
 from napari_cellsim.ops import fir_kernel, upfirdn
 
 
-def scipy_upfirdn(x: np.ndarray, taps_v: np.ndarray, taps_h: np.ndarray, up: int, down: int, pad: tuple[int, int]):
+def scipy_upfirdn(
+    x: np.ndarray, taps_v: np.ndarray, taps_h: np.ndarray, up: int, down: int, pad: tuple[int, int]
+):
     """Separable oracle: scipy's one-dimensional operator along one axis after the other."""
 
     def line(values: np.ndarray, taps: np.ndarray) -> np.ndarray:
@@ -39,7 +41,10 @@ def scipy_upfirdn(x: np.ndarray, taps_v: np.ndarray, taps_h: np.ndarray, up: int
 def test_equals_scipy(height, width, up, down, pad, seed):
     generator = np.random.default_rng(seed)
     x = generator.normal(size=(2, 3, height, width))
-    taps_v, taps_h = generator.normal(size=3), generator.normal(size=2)  # asymmetric: catches a mirrored filter
+    taps_v, taps_h = (
+        generator.normal(size=3),
+        generator.normal(size=2),
+    )  # asymmetric: catches a mirrored filter
     kernel = torch.from_numpy(np.outer(taps_v, taps_h))
     result = upfirdn(torch.from_numpy(x), kernel, up, down, pad)
     expected = scipy_upfirdn(x, taps_v, taps_h, up, down, pad)
