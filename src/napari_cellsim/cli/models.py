@@ -77,4 +77,5 @@ def import_weights(
         model.save(out)
         target = out
     typer.echo(f"{kind.value} weights imported: {target}")
-    typer.echo(f"Use them with --flow {name or model.name if out is None else out}")
+    use = "predict … --flow" if model.kind == "pwcnet" else "generate --model"
+    typer.echo(f"Use them with: napari-cellsim {use} {name or model.name if out is None else out}")
