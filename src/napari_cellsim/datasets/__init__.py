@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .curation import PRESETS, Curation, Decision, Rule
     from .experiment import Experiment, Position, open_experiment
     from .finding import Traps, find_traps, find_traps_job
+    from .jobs import run
     from .locating import Located, locate_job
     from .measures import Measures, MeasureTable, measure_job
     from .parts import PartPictures, part_pictures
@@ -49,6 +50,7 @@ _HOME = {
     "measure_job": "measures",
     "open_experiment": "experiment",
     "part_pictures": "parts",
+    "run": "jobs",
     "track_traps": "tracking",
     "track_traps_job": "tracking",
     "windows": "timewindows",
@@ -80,6 +82,7 @@ __all__ = [
     "measure_job",
     "open_experiment",
     "part_pictures",
+    "run",
     "track_traps",
     "track_traps_job",
     "windows",

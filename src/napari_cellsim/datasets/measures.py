@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +77,15 @@ class MeasureTable:
     channel: int
     plane: int
 
-    def typical(self, name: str) -> float:
-        """Return the median of a measure over all frames of the store but the first ones."""
-        values = [v for m in self.sequences.values() for v in getattr(m, name)[1:]]
-        return float(np.median(values)) if values else 0.0
+    @cached_property
+    def typical(self) -> dict[str, float]:
+        """Median of focus and difference over all frames of the store but the first ones."""
+        rows = self.sequences.values()
+        found = {
+            "focus": [v for row in rows for v in row.focus[1:]],
+            "difference": [v for row in rows for v in row.difference[1:]],
+        }
+        return {name: float(np.median(values)) if values else 0.0 for name, values in found.items()}
 
     def summary(self, window: Window) -> dict[str, float]:
         """Return what rules look at.
@@ -108,9 +114,9 @@ class MeasureTable:
             "most_cells": float(max(own.cells[times])),
             "fewest_cells": float(min(own.cells[times])),
             "trapped": float(np.mean(np.array(own.trapped[times]) >= _LEAST_TRAPPED)),
-            "focus": _ratio(min(own.focus[times]), self.typical("focus")),
+            "focus": _ratio(min(own.focus[times]), self.typical["focus"]),
             "flush": float(changes.max()) if changes.size else 0.0,
-            "jump": _ratio(difference[1:].max() if len(difference) > 1 else 0.0, self.typical("difference")),
+            "jump": _ratio(difference[1:].max() if len(difference) > 1 else 0.0, self.typical["difference"]),
         }
 
     def save(self, path: Path) -> None:
