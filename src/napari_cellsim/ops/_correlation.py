@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 
 from napari_cellsim.base.errors import CellSimError
 
-from ._checks import check_dtype, check_floating, check_same_device, check_shape
+from ._checks import check_dtype, check_floating, check_same_device, check_shape, widen
 
 
 def correlation(first: Tensor, second: Tensor, max_displacement: int = 4) -> Tensor:
@@ -25,7 +25,7 @@ def correlation(first: Tensor, second: Tensor, max_displacement: int = 4) -> Ten
     -------
     Tensor
         (B, (2d+1)², H, W): channel ``(dy + d)·(2d + 1) + dx + d`` is the mean over the C channels of
-        ``first(x, y) · second(x + dx, y + dy)``, where `second` is zero outside.
+        ``first(x, y) · second(x + dx, y + dy)``, where `second` is zero outside; float32 under autocast.
 
     Raises
     ------
@@ -36,6 +36,9 @@ def correlation(first: Tensor, second: Tensor, max_displacement: int = 4) -> Ten
     -----
     Sun et al., "PWC-Net", CVPR 2018, eq. 2, without the activation that follows it there.
     """
+    if torch.is_autocast_enabled(first.device.type):
+        with torch.autocast(first.device.type, enabled=False):
+            return correlation(widen(first), widen(second), max_displacement)
     check_floating(first=first, second=second)
     check_shape("first", first, ("B", "C", "H", "W"))
     check_shape("second", second, tuple(first.shape))
