@@ -9,8 +9,8 @@ import pytest
 import tifffile
 
 from napari_cellsim import datasets, phantom
+from napari_cellsim.base import run
 from napari_cellsim.data import TrapGeometry
-from napari_cellsim.datasets.jobs import run
 
 PIXEL = 0.25
 

@@ -7,10 +7,9 @@ import pytest
 import tifffile
 
 from napari_cellsim import datasets
-from napari_cellsim.base import CellSimError, JobCancelled, JobToken
+from napari_cellsim.base import CellSimError, JobCancelled, JobToken, run
 from napari_cellsim.data import open_timelapse
 from napari_cellsim.datasets import cropping
-from napari_cellsim.datasets.jobs import run
 
 
 def test_crops_are_the_pixels_of_the_field_around_each_trap(field, experiment, located, store):

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellsim import datasets
-from napari_cellsim.base import CellSimError
+from napari_cellsim.base import CellSimError, run
 from napari_cellsim.datasets import Measures, MeasureTable, Rule, Window
-from napari_cellsim.datasets.jobs import run
 from napari_cellsim.datasets.measures import count_cells
 from napari_cellsim.datasets.splits import split_path
 

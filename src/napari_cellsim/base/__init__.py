@@ -4,9 +4,11 @@ from .errors import CellSimError, JobCancelled
 from .events import Event, Progress
 from .job import JobToken
 from .provenance import hash_array, hash_file, now, versions
+from .running import Clock, run
 
 __all__ = [
     "CellSimError",
+    "Clock",
     "Event",
     "JobCancelled",
     "JobToken",
@@ -14,5 +16,6 @@ __all__ = [
     "hash_array",
     "hash_file",
     "now",
+    "run",
     "versions",
 ]

@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ..base import run
+
 if TYPE_CHECKING:
     from .cropping import crop_job
     from .curation import PRESETS, Curation, Decision, Rule
     from .experiment import Experiment, Position, open_experiment
     from .finding import Traps, find_traps, find_traps_job
-    from .jobs import run
     from .locating import Located, locate_job
     from .measures import Measures, MeasureTable, measure_job
     from .parts import PartPictures, part_pictures
@@ -50,7 +51,6 @@ _HOME = {
     "measure_job": "measures",
     "open_experiment": "experiment",
     "part_pictures": "parts",
-    "run": "jobs",
     "track_traps": "tracking",
     "track_traps_job": "tracking",
     "windows": "timewindows",

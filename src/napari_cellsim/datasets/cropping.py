@@ -16,9 +16,8 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import CellSimError, Event, JobToken, now, versions
+from ..base import CellSimError, Clock, Event, JobToken, now, versions
 from .experiment import Experiment, Position
-from .jobs import Clock
 from .locating import Located
 from .store import FORMAT, FORMAT_VERSION, KEY, CropStore, hash_block, join_hashes, unfinished
 

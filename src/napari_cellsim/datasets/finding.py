@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..base import CellSimError, Event, JobToken, Progress
+from ..base import CellSimError, Event, JobToken, Progress, run
 from ..data import check_frames
-from .jobs import run
 from .matching import Searched, best_angle, standardised, summit
 from .templates import Floats, TrapTemplate, candidates
 

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..base import CellSimError, Event, JobToken
+from ..base import CellSimError, Clock, Event, JobToken
 from ..data import atomic_path, fit_scale
-from .jobs import Clock
 from .store import CropStore
 from .timewindows import Window
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..base import CellSimError, Event, JobToken
+from ..base import CellSimError, Clock, Event, JobToken, run
 from .finding import Traps, learn_template
-from .jobs import Clock, run
 from .matching import Searched, standardised, summit
 from .templates import Floats, TrapTemplate
 

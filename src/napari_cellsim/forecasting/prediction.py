@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base import CellSimError, Event, JobToken, Progress, hash_array, now, versions
+from ..base import CellSimError, Clock, Event, JobToken, hash_array, now, run, versions
 from ..data import Scale, TimeLapse, check_frames, fit_scale, open_timelapse
 from .forecast import Forecast
 
@@ -97,12 +96,7 @@ def predict(
     CellSimError
         With one sentence, if something about the input is wrong.
     """
-    job = forecast_job(movie, model, steps=steps, at=at, **options)
-    while True:
-        try:
-            next(job)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+    return run(forecast_job(movie, model, steps=steps, at=at, **options))
 
 
 def forecast_job(
@@ -162,8 +156,8 @@ def forecast_job(
     boxes = [_check_region(r, request.movie) for r in regions] if regions is not None else [None]
     if not boxes:
         raise CellSimError("No region is given; draw at least one rectangle or forecast the whole image.")
-    clock, results = _Clock(steps * len(boxes)), []
-    yield clock.progress(0)
+    clock, results = Clock(steps * len(boxes), "Frame"), []
+    yield clock.progress()
     for index, box in enumerate(boxes):
         results.append((yield from _forecast_region(request, box, index, clock, token)))
     return results if regions is not None else results[0]
@@ -249,21 +243,8 @@ def _check_region(region: Region, movie: TimeLapse) -> Region:
     return y0, y1, x0, x1
 
 
-class _Clock:
-    """Progress over all steps of all regions, with the time that is left."""
-
-    def __init__(self, total: int) -> None:
-        self.total, self.done, self._start = total, 0, time.perf_counter()
-
-    def progress(self, done: int) -> Progress:
-        self.done += done
-        spent = time.perf_counter() - self._start
-        left = spent / self.done * (self.total - self.done) if self.done else None
-        return Progress(self.done, self.total, f"Frame {self.done} of {self.total}", left)
-
-
 def _forecast_region(
-    request: _Request, box: Region | None, index: int, clock: _Clock, token: JobToken
+    request: _Request, box: Region | None, index: int, clock: Clock, token: JobToken
 ) -> Generator[Event, None, Forecast]:
     from ..models.hardware import choose_device, free_memory, is_out_of_memory
     from .rolling import Collected, collect, steps_of

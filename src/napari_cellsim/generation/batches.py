@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import CellSimError, Event, JobToken, Progress
+from ..base import CellSimError, Clock, Event, JobToken
 from ..models.hardware import free_memory, is_out_of_memory
 from .events import PicturesReady
 
@@ -19,30 +18,6 @@ if TYPE_CHECKING:
     from .renderer import Renderer
 
 Result = TypeVar("Result")
-
-
-def run(job: Generator[Event, None, Result]) -> Result:
-    """Run a job to its end and return its result."""
-    while True:
-        try:
-            next(job)
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
-
-
-class Clock:
-    """Progress over a number of pieces, with the time that is left."""
-
-    def __init__(self, total: int, what: str) -> None:
-        self.total, self.done, self._what, self._start = total, 0, what, time.perf_counter()
-
-    def progress(self, done: int = 0) -> Progress:
-        """Return how far the work is after `done` more pieces."""
-        self.done += done
-        spent = time.perf_counter() - self._start
-        left = spent / self.done * (self.total - self.done) if self.done else None
-        return Progress(self.done, self.total, f"{self._what} {self.done} of {self.total}", left)
 
 
 def in_batches(

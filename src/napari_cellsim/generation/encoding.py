@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import CellSimError, Event, JobToken, hash_array
-from .batches import Clock, draw_job, in_batches, in_units, run
+from ..base import CellSimError, Clock, Event, JobToken, hash_array, run
+from .batches import draw_job, in_batches, in_units
 from .events import RefinementReady
 from .generated import Generated
 from .likeness import likeness, psnr

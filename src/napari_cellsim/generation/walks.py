@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import CellSimError, Event, JobToken
-from .batches import draw_job, run
+from ..base import CellSimError, Event, JobToken, run
+from .batches import draw_job
 from .generated import Generated
 from .points import Points, points_of
 from .sampling import truncated

@@ -1,4 +1,4 @@
-"""Running a job of this room to its end."""
+"""Running a job to its end, and knowing how far it has come."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Generator
 from time import monotonic
 from typing import TypeVar
 
-from ..base import Event, Progress
+from .events import Event, Progress
 
 Result = TypeVar("Result")
 
@@ -28,14 +28,14 @@ class Clock:
     ----------
     total : int
         Number of pieces.
-    message : str
-        What is being done.
+    what : str
+        What is being done, or what a piece is called: "Frame" gives "Frame 3 of 10".
     done : int
         Pieces that were there already; they say nothing about speed.
     """
 
-    def __init__(self, total: int, message: str, done: int = 0) -> None:
-        self.total, self.done, self._message = total, done, message
+    def __init__(self, total: int, what: str, done: int = 0) -> None:
+        self.total, self.done, self._what = total, done, what
         self._began, self._before = monotonic(), done
 
     def progress(self, more: int = 0) -> Progress:
@@ -43,4 +43,4 @@ class Clock:
         self.done += more
         fresh = self.done - self._before
         left = (monotonic() - self._began) / fresh * (self.total - self.done) if fresh else None
-        return Progress(self.done, self.total, self._message, left)
+        return Progress(self.done, self.total, f"{self._what} {self.done} of {self.total}", left)
