@@ -24,8 +24,8 @@ from napari_cellsim.training.pictures import PictureFeeder
 from napari_cellsim.training.processes import join
 
 needs_fabric = pytest.mark.skipif(
-    find_spec("lightning_fabric") is None or not torch.distributed.is_gloo_available(),
-    reason="lightning-fabric (the extra 'distributed') or gloo is not installed",
+    find_spec("lightning_fabric") is None or sys.platform == "win32",
+    reason="lightning-fabric (the extra 'distributed') is not installed, or torchrun does not run here",
 )
 
 
