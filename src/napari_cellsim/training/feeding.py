@@ -194,8 +194,9 @@ def cut(
         Resize the crop to a square of this side.
     """
     stride = frames.step or 1
-    scale = history_scale(sequence.images[frames][:history])
-    raw = np.asarray(sequence.images[frames, rows, columns], np.float32)
+    pictures = sequence.images[frames]  # once: a view of a mapped file, but a reading of a compressed store
+    scale = history_scale(pictures[:history])
+    raw = np.asarray(pictures[:, rows, columns], np.float32)
     images = torch.from_numpy((raw - np.float32(scale.offset)) / np.float32(scale.gain))
     count, height, width = images.shape
     if sequence.labelled and stride == 1:
