@@ -103,19 +103,23 @@ def test_a_submitted_run_is_the_same_command_and_survives_an_interruption(run_to
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
 
-    wait_for("StepLogged")
-    (task,) = controller.children()
-    assert task.children()[0].cmdline()[-4:] == ["-m", "napari_cellsim", "train", str(path)]
-    task.send_signal(signal.SIGUSR2)  # as a cluster does before it takes the machine away
-    wait_for("Finished")
-    events = [(e["event"], e["step"]) for e in folder.events()]
-    resumed = [step for event, step in events if event == "Resumed"]
-    assert len(resumed) == 1
-    assert ("CheckpointSaved", resumed[0]) in events  # nothing was lost
-    assert 0 < resumed[0] < 150
-    assert folder.state()["step"] == 150
-    assert "Training segmentation" in log.read_text()
-    controller.wait(60)
+    try:
+        wait_for("StepLogged")
+        (task,) = controller.children()
+        assert task.children()[0].cmdline()[-4:] == ["-m", "napari_cellsim", "train", str(path)]
+        task.send_signal(signal.SIGUSR2)  # as a cluster does before it takes the machine away
+        wait_for("Finished")
+        events = [(e["event"], e["step"]) for e in folder.events()]
+        resumed = [step for event, step in events if event == "Resumed"]
+        assert len(resumed) == 1
+        assert ("CheckpointSaved", resumed[0]) in events  # nothing was lost
+        assert 0 < resumed[0] < 150
+        assert folder.state()["step"] == 150
+        assert "Training segmentation" in log.read_text()
+        controller.wait(60)
+    finally:
+        for process in [*controller.children(recursive=True), controller] if controller.is_running() else []:
+            process.kill()
 
 
 def test_submitting_without_submitit_or_a_cluster_says_so(run_toml, run):
