@@ -63,7 +63,7 @@ def main() -> None:
     darmstadt = sorted(options.real.glob("stills_darmstadt_*")) if options.real.is_dir() else []
     for path in darmstadt:
         if "fov" not in path.name:  # whole fields show many traps
-            movie = cs.open_timelapse(path)
+            movie = cs.open_timelapse(path, axes="TYX")
             guides[path.name.split(".")[0]] = [movie.array([t])[0] for t in range(movie.n_times)]
     results["guided"] = {}
     for title, pictures in guides.items():

@@ -239,7 +239,7 @@ def test_interrupted_run_leaves_nothing_behind(files, options, tmp_path):
             while process.poll() is None and waiting.cpu_times().user < 3:  # the command has begun
                 process_wait(process)
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=300)
         finally:
             process.kill()
     assert process.returncode == 130, errors
