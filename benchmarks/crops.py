@@ -22,8 +22,8 @@ import tifffile
 from _machine import record
 
 from napari_cellsim import datasets, phantom
+from napari_cellsim.base import run
 from napari_cellsim.data import TrapGeometry
-from napari_cellsim.datasets.jobs import run
 
 TILES, TILE, PIXEL = 8, 256, 0.108
 PLANES = (-0.8, 0.0, 0.8)

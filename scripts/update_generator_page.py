@@ -69,14 +69,14 @@ def page(content: dict[str, Any]) -> str:
         f"{protocol['training_pictures']} training pictures. Features: {protocol['features']}."
     )
     parts = [intro, "\n".join(distribution_rows(results)), verdict(results)]
-    parts.append("### Look-alikes\n\n" + "\n".join(guided_rows(results["guided"])))
+    parts.append("## Look-alikes\n\n" + "\n".join(guided_rows(results["guided"])))
     shown = [
         f"![{alt}](../images/{name})\n\n{caption}"
         for name, (alt, caption) in FIGURES.items()
         if (IMAGES / name).is_file()
     ]
     if shown:
-        parts.append("\n\n".join(["### Samples, unpicked", *shown]))
+        parts.append("\n\n".join(["## Samples, unpicked", *shown]))
     return "\n\n".join(parts)
 
 

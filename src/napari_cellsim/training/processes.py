@@ -5,6 +5,7 @@ One process is the rule; lightning-fabric is imported only where a launcher (``t
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -138,12 +139,19 @@ def join(device: str) -> Processes:
     )
     fabric = Fabric(accelerator=accelerator, devices=here, num_nodes=count // here, strategy=strategy)
     fabric.launch()
+    # A process that ends with its connections open can be aborted by gloo's own threads after all work is done.
+    atexit.register(_leave)
     return Processes(fabric.device, fabric)
 
 
 def is_first() -> bool:
     """Return whether the launcher, if there is one, made this process the one that speaks."""
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+
+
+def _leave() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _launched() -> tuple[int, int]:
