@@ -6,10 +6,11 @@ The functions below are the stable scripting interface. They are imported on fir
 
 from __future__ import annotations
 
-import importlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .base.lazy import lazily
 
 try:
     __version__ = version("napari-cellsim")
@@ -112,15 +113,7 @@ def open_result(path: str | Path) -> Forecast | Generated:
     return open_forecast(path)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _VERBS:
-        value = getattr(importlib.import_module(f".{_VERBS[name]}", __name__), name)
-    elif name in _ROOMS:
-        value = importlib.import_module(f".{name}", __name__)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _VERBS, _ROOMS)
 
 
 def __dir__() -> list[str]:

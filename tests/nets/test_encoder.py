@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from napari_cellsim.base import CellSimError
-from napari_cellsim.nets.cellgan.encoder import block_widths, create_encoder
+from napari_cellsim.nets.cellgan.encoder import create_encoder
+from napari_cellsim.nets.picture_shape import block_widths
 
 
 def count(net: torch.nn.Module) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..base.lazy import lazily
 from .checks import check_frames
 from .flow_colours import flow_to_rgb, flow_wheel
 from .normalisation import Scale, fit_scale
@@ -32,10 +33,4 @@ __all__ = [
     "write_series",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "TrapGeometry":  # on first use: few callers need it
-        from .trap_geometry import TrapGeometry
-
-        return TrapGeometry
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, {"TrapGeometry": "trap_geometry"})  # few callers need it

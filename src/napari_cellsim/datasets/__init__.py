@@ -5,10 +5,10 @@ Nothing here imports torch until cells are counted.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base import run
+from ..base.lazy import lazily
 
 if TYPE_CHECKING:
     from .cropping import crop_job
@@ -88,10 +88,4 @@ __all__ = [
     "windows",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOME)

@@ -5,8 +5,9 @@ Metrics and baselines never import torch; `evaluate` does, because it forecasts.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..base.lazy import lazily
 
 if TYPE_CHECKING:
     from . import baselines, metrics
@@ -56,12 +57,4 @@ __all__ = [
     "segment_pictures",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in ("baselines", "metrics"):
-        return importlib.import_module(f".{name}", __name__)
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOME, ("baselines", "metrics"))

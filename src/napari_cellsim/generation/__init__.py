@@ -5,8 +5,9 @@ Nothing here imports torch until a picture is made.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..base.lazy import lazily
 
 if TYPE_CHECKING:
     from .editing import Editor, edit, edit_job
@@ -76,10 +77,4 @@ __all__ = [
     "render",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOME)

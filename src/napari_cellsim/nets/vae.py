@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from ..base import CellSimError
 from .blocks import Activation, ResidualBlock
-from .cellgan.encoder import block_widths
-from .cellgan.generator import check_size
+from .picture_shape import PictureShape, block_widths
 
 # Beyond these, exp() says nothing more about a picture and may overflow.
 _LOG_VARIANCE_RANGE = (-20.0, 10.0)
 
 
-class VAEConfig(BaseModel):
+class VAEConfig(PictureShape):
     """Shape of a `ResidualVAE`.
 
     Attributes
     ----------
-    size : int
-        Side of the pictures, px: a power of two from 32 to 512.
-    channels, frames : int
-        Channels of a picture, and consecutive frames per sample (1 or 3).
     latent : int
         Length of the code.
     widths : tuple of int
@@ -35,19 +30,9 @@ class VAEConfig(BaseModel):
         In all blocks.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = 256
-    channels: int = Field(1, ge=1)
-    frames: Literal[1, 3] = 1
     latent: int = Field(512, ge=1)
     widths: tuple[int, ...] = Field((32, 64, 128, 256, 256, 256, 256), min_length=1)
     activation: Activation = "leaky_relu"
-
-    @field_validator("size")
-    @classmethod
-    def _size(cls, size: int) -> int:
-        return check_size(size)
 
 
 PRESETS: dict[str, VAEConfig] = {
@@ -73,7 +58,7 @@ class ResidualVAE(nn.Module):
         super().__init__()
         self.config = config
         widths = block_widths(config.widths, config.size)
-        self._image = (config.channels * config.frames, config.size, config.size)
+        self._image = (config.planes, config.size, config.size)
         inputs = (self._image[0], *widths[:-1])
         # Named by the side of their pictures, so that weights find their place in a network of another size.
         sides = [str(config.size >> level) for level in range(len(widths))]

@@ -7,21 +7,19 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from ..blocks import Activation
-from .generator import check_size
+from ..picture_shape import PictureShape
 from .layers import EqualConv2d, EqualLinear, activation
 
 
-class DiscriminatorConfig(BaseModel):
+class DiscriminatorConfig(PictureShape):
     """Shape of a `UNetDiscriminator`.
 
     Attributes
     ----------
-    size, channels, frames : int
-        As of the generator.
     widths : tuple of int
         Channels of the five encoder blocks; the last one does not pool.
     hidden : int
@@ -32,20 +30,10 @@ class DiscriminatorConfig(BaseModel):
         Activation.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = 256
-    channels: int = Field(1, ge=1)
-    frames: Literal[1, 3] = 1
     widths: tuple[int, int, int, int, int] = (48, 96, 192, 384, 768)
     hidden: int = Field(128, ge=1)
     pixel_stride: Literal[1, 2] = 1
     activation: Activation = "pau"
-
-    @field_validator("size")
-    @classmethod
-    def _size(cls, size: int) -> int:
-        return check_size(size)
 
 
 PRESETS: dict[str, DiscriminatorConfig] = {
@@ -119,7 +107,7 @@ class UNetDiscriminator(nn.Module):
         super().__init__()
         self.config = c = config
         kind = c.activation
-        inputs = (c.channels * c.frames, *c.widths[:-1])
+        inputs = (c.planes, *c.widths[:-1])
         # the bottleneck also sees the deviation over the batch
         extra = (0, 0, 0, 0, 1)
         self.encoder = nn.ModuleList(

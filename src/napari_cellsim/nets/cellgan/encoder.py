@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from ...base import CellSimError
 from ..blocks import Activation, ResidualBlock
-from .generator import check_size
+from ..picture_shape import PictureShape, block_widths
 
 
-def block_widths(widths: tuple[int, ...], size: int) -> tuple[int, ...]:
-    """Return one width per halving from `size` to 2 px, fine to coarse.
-
-    A width belongs to a resolution: smaller pictures leave the finest ones out, larger ones repeat the first.
-    That way weights learnt at one size fit the coarse blocks of the next.
-
-    Parameters
-    ----------
-    widths : tuple of int
-        The last one works on 4×4 px, the one before on 8×8, and so on.
-    size : int
-        Side of the pictures, a power of two.
-    """
-    count = size.bit_length() - 2
-    return (widths[:1] * count + widths)[-count:]
-
-
-class EncoderConfig(BaseModel):
+class EncoderConfig(PictureShape):
     """Shape of a `GuidanceEncoder`.
 
     Attributes
     ----------
-    size : int
-        Side of the pictures, px: a power of two from 32 to 512.
-    channels, frames : int
-        Channels of a picture, and consecutive frames per sample (1 or 3).
     latent : int
         Length of a latent vector.
     widths : tuple of int
@@ -52,26 +31,11 @@ class EncoderConfig(BaseModel):
         Width of a hidden layer in that head, which is large otherwise; 0 for none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = 256
-    channels: int = Field(1, ge=1)
-    frames: Literal[1, 3] = 1
     latent: int = Field(512, ge=1)
     widths: tuple[int, ...] = Field((64, 128, 256, 512, 512, 512, 256), min_length=1)
     activation: Activation = "pau"
     plus: bool = False
     plus_hidden: int = Field(0, ge=0)
-
-    @field_validator("size")
-    @classmethod
-    def _size(cls, size: int) -> int:
-        return check_size(size)
-
-    @property
-    def slots(self) -> int:
-        """Number of style slots of a generator of this size."""
-        return 2 * (self.size.bit_length() - 2)
 
 
 PRESETS: dict[str, EncoderConfig] = {
@@ -101,7 +65,7 @@ class GuidanceEncoder(nn.Module):
         super().__init__()
         self.config = config
         widths = block_widths(config.widths, config.size)
-        inputs = (config.channels * config.frames, *widths[:-1])
+        inputs = (config.planes, *widths[:-1])
         # Named by the side of their pictures, so that weights find their place in a network of another size.
         self.blocks = nn.ModuleDict(
             {
@@ -151,9 +115,9 @@ class GuidanceEncoder(nn.Module):
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the latent vector (B, 1, D) and the offsets from it (B, slots, D), None without that head."""
         c = self.config
-        if images.shape[1:] != (c.channels * c.frames, c.size, c.size):
+        if images.shape[1:] != (c.planes, c.size, c.size):
             raise CellSimError(
-                f"The guidance encoder takes pictures of shape {(c.channels * c.frames, c.size, c.size)}, "
+                f"The guidance encoder takes pictures of shape {(c.planes, c.size, c.size)}, "
                 f"not {tuple(images.shape[1:])}; crop or resample them first."
             )
         x = images

@@ -2,69 +2,38 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from ..blocks import Activation
-from .layers import Order, StyledConv, ToImage
-
-SIZES = (32, 64, 128, 256, 512)
-
-
-def check_size(size: int) -> int:
-    """Return `size` if a Cell-GAN network can have it.
-
-    Raises
-    ------
-    ValueError
-        If it is not a power of two from 32 to 512.
-    """
-    if size not in SIZES:
-        raise ValueError(f"the picture size must be one of {', '.join(map(str, SIZES))} px, not {size}")
-    return size
+from ..picture_shape import PictureShape
+from .layers import Order, StyledConv, ToImage, per_slot
 
 
-class GeneratorConfig(BaseModel):
-    """Shape of a `StyleGenerator`.
+class StyleShape(PictureShape):
+    """What the configurations of style generators share, beside their pictures' shape.
 
     Attributes
     ----------
-    size : int
-        Side of the pictures, px.
-    channels, frames : int
-        Channels of a picture, and consecutive frames per sample (1 or 3).
     latent : int
         Length of a style vector.
     widths : tuple of int
         Feature channels at 4², 8², … 512² (as many as `size` needs are used).
-    blocks : {"conv_up", "up_conv"}
-        3×3 convolution and then up-convolution (Reich 2020, §5.1.1), or the other way round (the author's later code).
     order : {"noise_first", "noise_last"}
         See `StyledConv`.
     activation : {"pau", "leaky_relu"}
         Activation.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = 256
-    channels: int = Field(1, ge=1)
-    frames: Literal[1, 3] = 1
     latent: int = Field(512, ge=1)
     widths: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64)
-    blocks: Literal["conv_up", "up_conv"] = "conv_up"
     order: Order = "noise_first"
     activation: Activation = "pau"
-
-    @field_validator("size")
-    @classmethod
-    def _size(cls, size: int) -> int:
-        return check_size(size)
 
     @field_validator("widths")
     @classmethod
@@ -72,6 +41,23 @@ class GeneratorConfig(BaseModel):
         if len(widths) != 8 or min(widths) < 1:
             raise ValueError("widths must be eight positive numbers, for 4², 8², … 512² px")
         return widths
+
+    @property
+    def steps(self) -> list[tuple[int, int]]:
+        """Feature channels before and after each block, coarse to fine."""
+        return list(pairwise(self.widths[: self.halvings + 1]))
+
+
+class GeneratorConfig(StyleShape):
+    """Shape of a `StyleGenerator`.
+
+    Attributes
+    ----------
+    blocks : {"conv_up", "up_conv"}
+        3×3 convolution and then up-convolution (Reich 2020, §5.1.1), or the other way round (the author's later code).
+    """
+
+    blocks: Literal["conv_up", "up_conv"] = "conv_up"
 
 
 PRESETS: dict[str, GeneratorConfig] = {
@@ -98,28 +84,26 @@ class StyleGenerator(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = c = config
-        count = int(math.log2(c.size)) - 2
-        outputs = c.channels * c.frames
         self.constant = nn.Parameter(torch.randn(1, c.widths[0], 4, 4))
 
         def styled(inputs: int, out: int, up: bool) -> StyledConv:
             return StyledConv(inputs, out, 2 if up else 3, c.latent, c.activation, c.order, up=up)
 
         self.start = styled(c.widths[0], c.widths[0], False)
-        self.start_image = ToImage(c.widths[0], outputs, c.latent)
+        self.start_image = ToImage(c.widths[0], c.planes, c.latent)
         convs, images = [], []
-        for inputs, out in zip(c.widths[:count], c.widths[1 : count + 1], strict=True):
+        for inputs, out in c.steps:
             if c.blocks == "conv_up":
                 convs += [styled(inputs, inputs, False), styled(inputs, out, True)]
             else:
                 convs += [styled(inputs, out, True), styled(out, out, False)]
-            images.append(ToImage(out, outputs, c.latent))
+            images.append(ToImage(out, c.planes, c.latent))
         self.convs, self.images = nn.ModuleList(convs), nn.ModuleList(images)
 
     @property
     def slots(self) -> int:
-        """Number of places where a style enters: ``2·log2(size) - 2``."""
-        return 2 * len(self.images) + 2
+        """Number of places where a style enters."""
+        return self.config.slots
 
     @property
     def noise_shapes(self) -> list[tuple[int, int]]:
@@ -145,9 +129,7 @@ class StyleGenerator(nn.Module):
         Tensor
             (B, frames · channels, size, size), frames first; standardised intensities, about mean 0 and deviation 1.
         """
-        if styles.ndim == 2:
-            styles = styles[:, None]
-        slot = styles.expand(-1, self.slots, -1).unbind(1)
+        slot = per_slot(styles, self.slots)
         maps = list(noise) if noise is not None else [None] * (len(self.convs) + 1)
         x = self.start(self.constant.expand(len(styles), -1, -1, -1), slot[0], maps[0])
         image: Tensor = self.start_image(x, slot[1], None)

@@ -76,6 +76,13 @@ class EqualConv2d(nn.Module):
         return F.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2)
 
 
+def per_slot(styles: Tensor, slots: int) -> tuple[Tensor, ...]:
+    """Return the style (B, D) of each slot, of styles (B, D) or (B, 1, D) for all slots alike, or (B, slots, D)."""
+    if styles.ndim == 2:
+        styles = styles[:, None]
+    return styles.expand(-1, slots, -1).unbind(1)
+
+
 def pixel_norm(x: Tensor) -> Tensor:
     """Scale the vectors along axis 1 to mean square 1 (Karras et al., ICLR 2018, §4.2)."""
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)

@@ -6,60 +6,30 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from ..blocks import Activation
-from .generator import check_size
-from .layers import EqualLinear, Order, StyledConv, ToImage
+from .generator import StyleShape
+from .layers import EqualLinear, StyledConv, ToImage, per_slot
 
 
-class MultiStyleConfig(BaseModel):
-    """Shape of a `MultiStyleGenerator`.
+class MultiStyleConfig(StyleShape):
+    """Shape of a `MultiStyleGenerator`; `widths` are those of each stream.
 
     Attributes
     ----------
-    size : int
-        Side of the pictures, px: a power of two from 32 to 512.
     channels : int
         Always 2, one per stream: brightfield, and the fluorescence that goes with it.
-    frames : int
-        Consecutive frames per sample (1 or 3).
-    latent : int
-        Length of a latent vector.
-    widths : tuple of int
-        Feature channels of each stream at 4², 8², … 512² (as many as `size` needs are used).
-    order : {"noise_first", "noise_last"}
-        See `StyledConv`.
-    activation : {"pau", "leaky_relu"}
-        Activation.
     legacy : bool
         Wiring of the public code, which draws the second stream's pictures above 4² from the features of the first.
         The 20 M parameters that have no effect then are left out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = 256
     channels: Literal[2] = 2
     frames: Literal[1, 3] = 3
-    latent: int = Field(512, ge=1)
     widths: tuple[int, ...] = (512, 512, 512, 512, 512, 512, 512, 512)
-    order: Order = "noise_first"
     activation: Activation = "leaky_relu"
     legacy: bool = False
-
-    @field_validator("size")
-    @classmethod
-    def _size(cls, size: int) -> int:
-        return check_size(size)
-
-    @field_validator("widths")
-    @classmethod
-    def _widths(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
-        if len(widths) != 8 or min(widths) < 1:
-            raise ValueError("widths must be eight positive numbers, for 4², 8², … 512² px")
-        return widths
 
 
 PRESETS: dict[str, MultiStyleConfig] = {
@@ -144,21 +114,20 @@ class MultiStyleGenerator(nn.Module):
     def __init__(self, config: MultiStyleConfig) -> None:
         super().__init__()
         self.config = c = config
-        count = c.size.bit_length() - 3
         beyond = 1 if c.legacy else 2
         self.constants = nn.ParameterList(torch.randn(1, c.widths[0], 4, 4) for _ in range(2))
         self.start = DualConv(c.widths[0], c.widths[0], 3, False, c, 2)
         self.start_image = DualToImage(c.widths[0], c)
         convs, images = [], []
-        for inputs, out in zip(c.widths[:count], c.widths[1 : count + 1], strict=True):
+        for inputs, out in c.steps:
             convs += [DualConv(inputs, out, 2, True, c, beyond), DualConv(out, out, 3, False, c, beyond)]
             images.append(DualToImage(out, c))
         self.convs, self.images = nn.ModuleList(convs), nn.ModuleList(images)
 
     @property
     def slots(self) -> int:
-        """Number of places where a style enters: ``2·log2(size) - 2``."""
-        return 2 * len(self.images) + 2
+        """Number of places where a style enters."""
+        return self.config.slots
 
     @property
     def noise_shapes(self) -> list[tuple[int, int]]:
@@ -181,10 +150,8 @@ class MultiStyleGenerator(nn.Module):
         Tensor
             (B, frames · 2, size, size), frames first: brightfield and fluorescence of the first frame, of the second …
         """
-        if styles.ndim == 2:
-            styles = styles[:, None]
         batch = len(styles)
-        slot = styles.expand(-1, self.slots, -1).unbind(1)
+        slot = per_slot(styles, self.slots)
         if noise is None:
             shapes = self.noise_shapes
             noise = [torch.randn(batch, 1, *s, device=styles.device, dtype=styles.dtype) for s in shapes]
