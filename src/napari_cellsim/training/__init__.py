@@ -1,43 +1,88 @@
-"""Training: losses, optimiser, recipes, run folders."""
+"""Training: losses, optimiser, recipes, run folders.
+
+Whatever only describes, starts or watches a run never imports torch.
+"""
 
 from __future__ import annotations
 
-from . import losses, robust
-from .adamp import AdamP
-from .config import FitConfig
-from .events import (
-    BatchDivided,
-    CheckpointSaved,
-    Finished,
-    Paused,
-    Resumed,
-    StepLogged,
-    TrainEvent,
-    Validated,
-)
-from .fit import fit
-from .pictures import PictureConfig
-from .recipe import Recipe, RecipeConfig
-from .recipes import (
-    RECIPES,
-    CellGANConfig,
-    CellGANRecipe,
-    FlowConfig,
-    FlowRecipe,
-    GuidanceEncoderConfig,
-    GuidanceEncoderRecipe,
-    SDCNetConfig,
-    SDCNetRecipe,
-    SegmentationConfig,
-    SegmentationRecipe,
-    VAEConfig,
-    VAERecipe,
-)
-from .recipes.common import DataConfig
-from .run import RunConfig, read_run, train, write_run
-from .run_folder import RunFolder
-from .submission import SlurmConfig, submit
+from typing import TYPE_CHECKING
 
+from ..base.lazy import lazily
+
+if TYPE_CHECKING:
+    from . import losses, robust
+    from .adamp import AdamP
+    from .config import FitConfig
+    from .events import (
+        BatchDivided,
+        CheckpointSaved,
+        Finished,
+        Paused,
+        Resumed,
+        StepLogged,
+        TrainEvent,
+        Validated,
+    )
+    from .fitting import fit
+    from .pictures import PictureConfig
+    from .recipe import Recipe, RecipeConfig
+    from .recipes import (
+        RECIPES,
+        CellGANConfig,
+        CellGANRecipe,
+        FlowConfig,
+        FlowRecipe,
+        GuidanceEncoderConfig,
+        GuidanceEncoderRecipe,
+        SDCNetConfig,
+        SDCNetRecipe,
+        SegmentationConfig,
+        SegmentationRecipe,
+        VAEConfig,
+        VAERecipe,
+    )
+    from .recipes.common import DataConfig
+    from .run import RunConfig, read_run, train, write_run
+    from .run_folder import RunFolder
+    from .submission import SlurmConfig, submit
+
+_HOME = {
+    "AdamP": "adamp",
+    "BatchDivided": "events",
+    "CellGANConfig": "recipes",
+    "CellGANRecipe": "recipes",
+    "CheckpointSaved": "events",
+    "DataConfig": "recipes.common",
+    "Finished": "events",
+    "FitConfig": "config",
+    "FlowConfig": "recipes",
+    "FlowRecipe": "recipes",
+    "GuidanceEncoderConfig": "recipes",
+    "GuidanceEncoderRecipe": "recipes",
+    "Paused": "events",
+    "PictureConfig": "pictures",
+    "RECIPES": "recipes",
+    "Recipe": "recipe",
+    "RecipeConfig": "recipe",
+    "Resumed": "events",
+    "RunConfig": "run",
+    "RunFolder": "run_folder",
+    "SDCNetConfig": "recipes",
+    "SDCNetRecipe": "recipes",
+    "SegmentationConfig": "recipes",
+    "SegmentationRecipe": "recipes",
+    "SlurmConfig": "submission",
+    "StepLogged": "events",
+    "TrainEvent": "events",
+    "VAEConfig": "recipes",
+    "VAERecipe": "recipes",
+    "Validated": "events",
+    "fit": "fitting",
+    "read_run": "run",
+    "submit": "submission",
+    "train": "run",
+    "write_run": "run",
+}
 __all__ = [
     "RECIPES",
     "AdamP",
@@ -77,3 +122,5 @@ __all__ = [
     "train",
     "write_run",
 ]
+
+__getattr__ = lazily(__name__, _HOME, ("losses", "robust"))

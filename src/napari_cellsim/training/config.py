@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .stepping import Precision
+Precision = Literal["float32", "bfloat16"]
 
 
 class FitConfig(BaseModel):

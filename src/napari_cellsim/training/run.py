@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..base import CellSimError, JobToken
 from .config import FitConfig
 from .events import TrainEvent
-from .fit import fit
-from .recipe import Recipe, RecipeConfig
-from .recipes import RECIPES
-from .run_folder import write_text
+from .run_folder import RunFolder, write_text
 from .submission import SlurmConfig
+
+if TYPE_CHECKING:
+    from .recipe import Recipe, RecipeConfig
 
 
 class RunConfig(BaseModel):
@@ -51,6 +50,8 @@ class RunConfig(BaseModel):
         CellSimError
             If recipe or settings are unknown or not allowed.
         """
+        from .recipes import RECIPES
+
         if self.recipe not in RECIPES:
             raise CellSimError(f"There is no recipe {self.recipe!r}; choose one of {', '.join(RECIPES)}.")
         config_class: Any
@@ -65,13 +66,29 @@ class RunConfig(BaseModel):
         return recipe
 
 
-def write_run(folder: str | Path, recipe: str, settings: RecipeConfig, fit_config: FitConfig) -> Path:
-    """Write ``run.toml`` into a run folder and return its path."""
+def write_run(
+    folder: str | Path, recipe: str, settings: RecipeConfig | Mapping[str, Any], fit_config: FitConfig
+) -> Path:
+    """Write ``run.toml`` into a run folder and return its path.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist.
+    recipe : str
+        Name of the recipe.
+    settings : RecipeConfig or mapping
+        Its configuration; a mapping, which needs no torch, is checked when the run starts.
+    fit_config : FitConfig
+        Budget, device, checkpoints.
+    """
     path = Path(folder) / "run.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "recipe": recipe,
-        "settings": settings.model_dump(mode="json", exclude_none=True),
+        "settings": settings.model_dump(mode="json", exclude_none=True)
+        if isinstance(settings, BaseModel)
+        else dict(settings),
         "fit": fit_config.model_dump(mode="json"),
     }
     write_text(path, tomli_w.dumps(content))
@@ -121,10 +138,19 @@ def train(path: str | Path, token: JobToken | None = None) -> Generator[TrainEve
     CellSimError
         If the file is not usable, and as `fit` does.
     """
+    import torch
+
+    from .fitting import fit
+
     path = run_file(path)
-    run = read_run(path)
-    torch.manual_seed(run.fit.seed)  # fresh weights are part of what the seed fixes
-    yield from fit(run.make(), run.fit, path.parent, token)
+    try:
+        run = read_run(path)
+        torch.manual_seed(run.fit.seed)  # fresh weights are part of what the seed fixes
+        yield from fit(run.make(), run.fit, path.parent, token)
+    except CellSimError as error:
+        if path.is_file():
+            RunFolder(path.parent).note_failure(str(error))
+        raise
 
 
 def _reason(error: ValidationError) -> str:

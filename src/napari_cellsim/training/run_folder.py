@@ -6,8 +6,9 @@ import json
 import os
 import socket
 import sys
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,15 +18,43 @@ import numpy as np
 
 from ..base import CellSimError, Event, now
 
+COMMANDS = ("run", "pause", "stop", "cancel")
+"""What a run can be asked for; of several given at once the last one counts."""
+_PATIENCE = 2.0  # seconds; whoever looks whether a lock is held, or reads a small file, holds it for a moment
+
 
 def write_text(path: Path, text: str) -> None:
     """Replace a small file in one go."""
     draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
         draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
+        # Windows replaces no file that somebody reads at that moment.
+        _patiently(lambda: os.replace(draft, path), PermissionError)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a small JSON file; empty if it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def in_use(folder: Path) -> bool:
+    """Return whether a process of this machine trains in a folder now: whether it holds the folder's lock."""
+    try:
+        file = (folder / "lock").open("r+", encoding="utf-8")
+    except OSError:  # never trained, or not ours to train
+        return False
+    with file:
+        try:
+            _lock(file.fileno())
+        except OSError:
+            return True
+    return False
 
 
 class RunFolder:
@@ -62,7 +91,7 @@ class RunFolder:
             return
         with (self.path / "lock").open("a+", encoding="utf-8") as file:
             try:
-                _lock(file.fileno())
+                _patiently(lambda: _lock(file.fileno()), OSError)
             except OSError as error:
                 state = self.state()
                 raise CellSimError(
@@ -73,23 +102,27 @@ class RunFolder:
 
     def state(self) -> dict[str, Any]:
         """Return ``state.json`` (empty before the first start)."""
-        return _read_json(self.path / "state.json")
+        return read_json(self.path / "state.json")
 
-    def write_state(self, status: str, step: int, progress: float = 0.0, message: str = "") -> None:
+    def write_state(
+        self, status: str, step: int, progress: float = 0.0, message: str = "", *, pid: int | None = None
+    ) -> None:
         """Write ``state.json``: who trains here, how far it is, and that it is alive.
 
         Parameters
         ----------
         status : str
-            "running", "paused", "finished", "stopped", "cancelled" or "failed".
+            "starting", "running", "paused", "finished", "stopped", "cancelled" or "failed".
         step, progress, message
             Optimiser steps done, used share of the budget, a sentence for people.
+        pid : int, optional
+            Process that trains; this one by default.
         """
         if self.silent:
             return
         state = {
             "status": status,
-            "pid": os.getpid(),
+            "pid": os.getpid() if pid is None else pid,
             "host": socket.gethostname(),
             "started": self._started,
             "heartbeat": now(),
@@ -99,21 +132,27 @@ class RunFolder:
         }
         write_text(self.path / "state.json", json.dumps(state, indent=1))
 
+    def note_failure(self, message: str) -> None:
+        """Write why a run could not start into ``state.json``, unless that is known or a process trains here."""
+        state = self.state()
+        if state.get("message") != message and not in_use(self.path):
+            self.write_state("failed", state.get("step", 0), state.get("progress", 0.0), message)
+
     def command(self) -> str:
-        """Return what ``control.json`` asks for: "run", "pause" or "stop"."""
-        found = _read_json(self.path / "control.json").get("command")
-        return found if found in ("pause", "stop") else "run"
+        """Return what ``control.json`` asks for, one of `COMMANDS`."""
+        found = read_json(self.path / "control.json").get("command")
+        return found if found in COMMANDS else "run"
 
     def control(self, command: str) -> None:
-        """Ask the run to "pause", to go on ("run") or to "stop" and keep what it has.
+        """Ask the run to "pause", to go on ("run"), to "stop" and keep a model, or to "cancel" without one.
 
         Raises
         ------
         CellSimError
             If the command is none of these.
         """
-        if command not in ("run", "pause", "stop"):
-            raise CellSimError(f"A run can be asked to run, pause or stop, not to {command!r}.")
+        if command not in COMMANDS:
+            raise CellSimError(f"A run can be asked to run, pause, stop or cancel, not to {command!r}.")
         if not self.silent:
             write_text(self.path / "control.json", json.dumps({"command": command}))
 
@@ -153,12 +192,18 @@ class RunFolder:
         write_text(self.path / "events.jsonl", "".join(kept))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def _patiently(action: Callable[[], None], nuisance: type[OSError]) -> None:
+    """Repeat an action that somebody else's short look may prevent."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            action()
+        except nuisance:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _lock(descriptor: int) -> None:

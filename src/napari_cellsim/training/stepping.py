@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..models.hardware import free_memory, is_out_of_memory
+from .config import Precision
 from .processes import Processes
-
-Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass

@@ -39,14 +39,13 @@ from .failures import explain
 from .feeding import Prefetcher
 from .processes import Processes, join
 from .recipe import Recipe, Sized
-from .run_folder import RunFolder
+from .run_folder import COMMANDS, RunFolder
 from .stepping import Stepping, random_state
 
 E = TypeVar("E", bound=TrainEvent)
 
 _HEARTBEAT = 2.0  # seconds between writes of state.json
 _POLL = 0.2  # seconds between looks at control.json while paused
-_COMMANDS = ("run", "pause", "stop", "cancel")  # of several given at once the last one counts
 
 
 def fit(
@@ -67,7 +66,7 @@ def fit(
         The run folder. If it holds a checkpoint, the run continues from the newest one.
     token : JobToken, optional
         Cancelling it writes a checkpoint and raises `JobCancelled`; pausing it waits. Other processes use the
-        folder's ``control.json``: "pause", "run", and "stop", which ends the run early with a usable model.
+        folder's ``control.json``: "pause", "run", "stop", which ends the run early with a usable model, and "cancel".
 
     Yields
     ------
@@ -80,7 +79,7 @@ def fit(
         If the folder is in use, the budget is missing, the recipe cannot be trained this way, a checkpoint does not
         fit, the loss stops being finite, or memory or disk are full.
     JobCancelled
-        If the token was cancelled.
+        If the token was cancelled, or the folder's ``control.json`` says so.
     """
     budget = Budget.of(config, recipe)
     if recipe.own_steps and (config.precision != "float32" or config.accumulate > 1):
@@ -266,10 +265,10 @@ class _Loop:
         paused = False
         while True:
             own = "cancel" if self.token.cancelled else "pause" if self.token.paused else "run"
-            asked = max(own, self.folder.command(), key=_COMMANDS.index) if self.processes.first else own
+            asked = max(own, self.folder.command(), key=COMMANDS.index) if self.processes.first else own
             seconds = self.watch.seconds if self.processes.first and not paused else self.seconds
-            wish, self.seconds = self.processes.largest(_COMMANDS.index(asked), seconds)
-            command = _COMMANDS[int(wish)]
+            wish, self.seconds = self.processes.largest(COMMANDS.index(asked), seconds)
+            command = COMMANDS[int(wish)]
             if command == "cancel":
                 raise JobCancelled("The job was cancelled.")
             if command != "pause":
