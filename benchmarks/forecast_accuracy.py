@@ -24,7 +24,8 @@ import napari_cellsim as cs
 from napari_cellsim.base import now, versions
 from napari_cellsim.evaluation import Comparison, compare_sequences
 from napari_cellsim.evaluation.baselines import tune_sigma
-from napari_cellsim.training.sequences import Sequence, find_sequences, generate_phantoms, phantom_name
+from napari_cellsim.training.sequences import Sequence, find_sequences
+from napari_cellsim.training.simulated import generate_phantoms, phantom_name
 
 HERE = Path(__file__).resolve().parent
 SPLIT = json.loads((HERE.parent / "scripts" / "training_split.json").read_text())

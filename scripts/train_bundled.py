@@ -38,7 +38,8 @@ from napari_cellsim.training import (
     write_run,
 )
 from napari_cellsim.training.augmentation import Augmentation
-from napari_cellsim.training.sequences import generate_phantoms, generate_pictures, import_frames
+from napari_cellsim.training.sequences import import_frames
+from napari_cellsim.training.simulated import generate_phantoms, generate_pictures
 
 HERE = Path(__file__).resolve().parent
 SPLIT = json.loads((HERE / "training_split.json").read_text())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_cellsim.training.sequences import generate_phantoms
+from napari_cellsim.training.simulated import generate_phantoms
 
 
 @pytest.fixture(scope="session")

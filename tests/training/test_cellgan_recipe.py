@@ -21,7 +21,7 @@ from napari_cellsim.training import (
 )
 from napari_cellsim.training.pictures import PictureConfig, PictureFeeder
 from napari_cellsim.training.recipes import CellGANConfig, CellGANRecipe
-from napari_cellsim.training.sequences import generate_pictures
+from napari_cellsim.training.simulated import generate_pictures
 
 
 @pytest.fixture(scope="module")

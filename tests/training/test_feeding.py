@@ -16,8 +16,9 @@ from napari_cellsim.training.augmentation import (
     resize_images,
     rotate_flow,
 )
-from napari_cellsim.training.feeding import Feeder, Prefetcher, cut
-from napari_cellsim.training.sequences import find_sequences, generate_phantoms, import_frames, write_sequence
+from napari_cellsim.training.feeding import UNKNOWN, Feeder, Prefetcher, cut
+from napari_cellsim.training.sequences import find_sequences, import_frames, write_sequence
+from napari_cellsim.training.simulated import generate_phantoms
 
 
 def smooth(generator, *shape):
@@ -78,7 +79,7 @@ def test_intensities_are_scaled_by_the_history_alone(tmp_path):
         write_sequence(tmp_path / name, {"images": images}, {"pixel_size": 0.1})
     a, b = (cut(s, slice(0, 6), slice(None), slice(None), history=3) for s in find_sequences(tmp_path))
     assert torch.equal(a.images[:, :3], b.images[:, :3])
-    assert not a.labelled.any()
+    assert (a.semantic == UNKNOWN).all()
 
 
 def test_real_frames_come_in_at_the_training_pixel_size(tmp_path):
@@ -86,7 +87,7 @@ def test_real_frames_come_in_at_the_training_pixel_size(tmp_path):
     import_frames(tmp_path, "movie", frames, pixel_size=0.216, interval=None, strides=(2, 3))
     (sequence,) = find_sequences(tmp_path)
     assert sequence.images.shape == (12, 80, 120)
-    assert not sequence.labelled
+    assert not sequence.known
     feeder = Feeder(
         [(1.0, [sequence], (2, 3))], batch=4, crop=64, augmentation=Augmentation(), history=3, seed=0
     )

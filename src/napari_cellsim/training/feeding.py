@@ -19,14 +19,17 @@ from torch.nn import functional
 from ..base import CellSimError
 from ..data import Scale, fit_scale
 from .augmentation import Augmentation, change_appearance, flip_flow, resize_images, rotate_flow
-from .sequences import Sequence
+from .sequences import IGNORE, Sequence
 
 T = TypeVar("T")
 
 # Subsampling changes a percentile of ten thousand pixels by less than the camera noise does.
 _PERCENTILE_STRIDE = 3
 
-_FIELDS = ("images", "semantic", "flow", "valid", "labelled")
+_FIELDS = ("images", "semantic", "flow", "valid")
+
+UNKNOWN = -1
+"""Class of the pixels of a batch that have none."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,17 @@ class Batch:
     images : Tensor
         (B, T, 1, H, W), about [0, 1].
     semantic : Tensor
-        (B, T, H, W) int64 classes 0…3; zero where unknown.
+        (B, T, H, W) int64 classes 0…3; -1 where unknown.
     flow : Tensor
         (B, T-1, 2, H, W) px: ``flow[:, t]`` leads from frame t + 1 back to frame t.
     valid : Tensor
         (B, T-1, H, W) bool: where the flow is known.
-    labelled : Tensor
-        (B,) bool: whether classes and flow are known.
     """
 
     images: Tensor
     semantic: Tensor
     flow: Tensor
     valid: Tensor
-    labelled: Tensor
 
     def __len__(self) -> int:
         return len(self.images)
@@ -113,6 +113,7 @@ class Feeder:
             seed,
         )
         self.share = slice(None)
+        self._long_enough: dict[tuple[int, int], list[Sequence]] = {}
 
     def __len__(self) -> int:
         """Return the number of frames there are: an epoch draws as many crops."""
@@ -125,13 +126,10 @@ class Feeder:
 
     def _draw(self, generator: np.random.Generator, length: int) -> Batch:
         weights = np.array([group[0] for group in self.groups])
-        _, sequences, strides = self.groups[int(generator.choice(len(weights), p=weights / weights.sum()))]
+        group = int(generator.choice(len(weights), p=weights / weights.sum()))
+        sequences, strides = self._usable(group, length), self.groups[group][2]
         sequence = sequences[int(generator.integers(len(sequences)))]
         fitting = [stride for stride in strides if (length - 1) * stride < len(sequence.images)]
-        if not fitting:
-            raise CellSimError(
-                f"The training sequence {sequence.folder} has {len(sequence.images)} frames, but {length} are needed."
-            )
         stride = fitting[int(generator.integers(len(fitting)))]
         start = int(generator.integers(len(sequence.images) - (length - 1) * stride))
         frames = slice(start, start + (length - 1) * stride + 1, stride)
@@ -143,6 +141,19 @@ class Feeder:
             sequence, frames, slice(top, top + side), slice(left, left + side), self.history, self.crop
         )
         return self._augment(sample, generator)
+
+    def _usable(self, group: int, length: int) -> list[Sequence]:
+        """Return the sequences of a group that have `length` frames at its smallest stride."""
+        if (group, length) not in self._long_enough:
+            _, sequences, strides = self.groups[group]
+            found = [s for s in sequences if (length - 1) * min(strides) < len(s.images)]
+            if not found:
+                longest = max(sequences, key=lambda s: len(s.images))
+                raise CellSimError(
+                    f"The training sequence {longest.folder} has {len(longest.images)} frames, but {length} are needed."
+                )
+            self._long_enough[group, length] = found
+        return self._long_enough[group, length]
 
     def _augment(self, sample: Batch, generator: np.random.Generator) -> Batch:
         images = change_appearance(sample.images[0, :, 0], self.augmentation, generator)[None, :, None]
@@ -158,7 +169,7 @@ class Feeder:
         if turns:
             images, semantic, valid = (torch.rot90(x, turns, (-2, -1)) for x in (images, semantic, valid))
             flow = rotate_flow(flow, turns)
-        return Batch(images, semantic, flow, valid, sample.labelled)
+        return Batch(images, semantic, flow, valid)
 
 
 def _place(sequence: Sequence, frames: slice, side: int, generator: np.random.Generator) -> tuple[int, int]:
@@ -166,8 +177,9 @@ def _place(sequence: Sequence, frames: slice, side: int, generator: np.random.Ge
     height, width = sequence.images.shape[1:]
     top, left = int(generator.integers(height - side + 1)), int(generator.integers(width - side + 1))
     centred = generator.random() < 0.5
-    if centred and sequence.labelled:
-        rows, columns = np.nonzero(sequence.semantic[frames.start, ::4, ::4] >= 2)
+    if centred and "semantic" in sequence.known:
+        semantic = sequence.semantic[frames.start, ::4, ::4]
+        rows, columns = np.nonzero((semantic >= 2) & (semantic != IGNORE))
         if len(rows):
             chosen = int(generator.integers(len(rows)))
             top = int(np.clip(4 * rows[chosen] - side // 2, 0, height - side))
@@ -199,13 +211,17 @@ def cut(
     raw = np.asarray(pictures[:, rows, columns], np.float32)
     images = torch.from_numpy((raw - np.float32(scale.offset)) / np.float32(scale.gain))
     count, height, width = images.shape
-    if sequence.labelled and stride == 1:
-        pairs = slice(frames.start, frames.start + count - 1)
+    if "semantic" in sequence.known:
         semantic = torch.from_numpy(np.array(sequence.semantic[frames, rows, columns])).long()
+        semantic = torch.where(semantic == IGNORE, UNKNOWN, semantic)
+    else:
+        semantic = torch.full((count, height, width), UNKNOWN)
+    if "flow" in sequence.known and stride == 1:
+        start = frames.start or 0
+        pairs = slice(start, start + count - 1)
         flow = torch.from_numpy(np.nan_to_num(np.asarray(sequence.flow[pairs, :, rows, columns], np.float32)))
         valid = torch.from_numpy(np.array(sequence.valid[pairs, rows, columns]))
     else:
-        semantic = torch.zeros(count, height, width, dtype=torch.long)
         flow = torch.zeros(count - 1, 2, height, width)
         valid = torch.zeros(count - 1, height, width, dtype=torch.bool)
     if size is not None and (height, width) != (size, size):
@@ -214,8 +230,7 @@ def cut(
         valid = _nearest(valid, size)
         zoom = torch.tensor([size / width, size / height])[:, None, None]
         flow = functional.interpolate(flow, size=(size, size), mode="bilinear", align_corners=False) * zoom
-    labelled = torch.tensor([sequence.labelled and stride == 1])
-    return Batch(images[None, :, None], semantic[None], flow[None], valid[None], labelled)
+    return Batch(images[None, :, None], semantic[None], flow[None], valid[None])
 
 
 def _nearest(maps: Tensor, size: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Training sequences on disk: one folder per sequence, plain arrays that are memory-mapped.
 
-A sequence folder holds ``images.npy`` (T, Y, X) and ``sequence.json``; where the truth is known also
-``semantic.npy`` (T, Y, X), ``flow.npy`` (T-1, 2, Y, X) and ``valid.npy`` (T-1, Y, X). A folder appears
-under its name only when it is whole.
+A sequence folder holds ``images.npy`` (T, Y, X) and ``sequence.json``; where the classes are known also
+``semantic.npy`` (T, Y, X), and where the motion is known ``flow.npy`` (T-1, 2, Y, X) and ``valid.npy`` (T-1, Y, X). A
+folder appears under its name only when it is whole.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from multiprocessing import get_context
 from pathlib import Path
-from time import monotonic
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..base import CellSimError, JobToken, Progress
+from ..base import CellSimError
 
-# The others come from the standard configuration, which is what a user gets to see.
-_VARIED_SHARE = 0.6
+IGNORE = 255
+"""Value in ``semantic.npy`` of pixels whose class nobody knows."""
+
+Truth = Literal["semantic", "flow"]
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,15 @@ class Sequence:
     folder : Path
         Where it lies.
     info : dict
-        Content of ``sequence.json``: pixel_size (µm), interval (minutes), source, and what the writer added.
+        Content of ``sequence.json``: pixel_size (µm), interval (minutes), source, first_frame (where the sequence
+        begins in its movie, if not at 0), and what the writer added.
+    length : int, optional
+        Only this many frames, the first ones.
     """
 
     folder: Path
     info: dict[str, Any] = field(default_factory=dict)
+    length: int | None = None
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -50,7 +53,7 @@ class Sequence:
 
     @cached_property
     def semantic(self) -> np.ndarray:
-        """(T, Y, X) uint8: 0 background, 1 trap, 2 cell of interest, 3 auxiliary cell."""
+        """(T, Y, X) uint8: 0 background, 1 trap, 2 cell of interest, 3 auxiliary cell, 255 unknown."""
         return self._open("semantic")
 
     @cached_property
@@ -64,9 +67,19 @@ class Sequence:
         return self._open("valid")
 
     @cached_property
-    def labelled(self) -> bool:
-        """Whether classes and flow are known."""
-        return all((self.folder / f"{name}.npy").is_file() for name in ("semantic", "flow", "valid"))
+    def known(self) -> frozenset[Truth]:
+        """What is known beside the pictures: "semantic" (classes), "flow" (with "valid")."""
+        files: dict[Truth, tuple[str, ...]] = {"semantic": ("semantic",), "flow": ("flow", "valid")}
+        return frozenset(
+            truth
+            for truth, names in files.items()
+            if all((self.folder / f"{name}.npy").is_file() for name in names)
+        )
+
+    def until(self, last_frame: int) -> Sequence | None:
+        """Return the part of the sequence up to a frame of its movie, or None if it begins later."""
+        length = min(last_frame + 1 - self.info.get("first_frame", 0), len(self.images))
+        return replace(self, length=length) if length > 0 else None
 
     def _open(self, name: str) -> np.ndarray:
         try:
@@ -75,7 +88,9 @@ class Sequence:
             raise CellSimError(
                 f"The training sequence {self.folder} has no readable {name}.npy; delete the folder and make it again."
             ) from error
-        return array
+        if self.length is None:
+            return array
+        return array[: self.length - (name in ("flow", "valid"))]
 
 
 def write_sequence(folder: Path, arrays: dict[str, np.ndarray], info: dict[str, Any]) -> None:
@@ -116,6 +131,14 @@ class CropsSequence(Sequence):
 
     pictures: Any = None
 
+    def until(self, last_frame: int) -> Sequence | None:
+        """Return the part of the sequence up to a frame of its movie, or None if it begins later."""
+        window = self.pictures.window
+        if last_frame < window.start:
+            return None
+        shorter = replace(window, stop=min(window.stop, last_frame + 1))
+        return replace(self, pictures=replace(self.pictures, window=shorter))
+
     @cached_property
     def images(self) -> np.ndarray:
         """(T, Y, X), any unit."""
@@ -126,7 +149,11 @@ def _crop_sequences(store: Path, part: str) -> list[Sequence]:
     from ..datasets import CropStore, part_pictures
 
     return [
-        CropsSequence(store / pictures.name, pictures.info, pictures)
+        CropsSequence(
+            store / pictures.name,
+            pictures.info | {"first_frame": pictures.window.start},
+            pictures=pictures,
+        )
         for pictures in part_pictures(CropStore(store), part)
     ]
 
@@ -165,158 +192,6 @@ def find_sequences(folder: str | Path, names: Iterable[str] | None = None) -> li
     if not found:
         raise CellSimError(f"There are no training sequences in {root}; generate the data first.")
     return found
-
-
-def phantom_name(seed: int) -> str:
-    """Folder name of the phantom sequence with this seed."""
-    return f"phantom-{seed:06d}"
-
-
-def generate_phantoms(
-    folder: str | Path,
-    seeds: Iterable[int],
-    *,
-    frames: int = 12,
-    size: int = 256,
-    pixel_size: float = 0.108,
-    processes: int = 2,
-    token: JobToken | None = None,
-) -> Generator[Progress, None, None]:
-    """Simulate phantom sequences that are not there yet, in several processes.
-
-    Trap, focus, biology, optics and camera follow from the seed, so that a sequence depends on nothing else.
-
-    Parameters
-    ----------
-    folder : path
-        Outside the repository; gets one folder per seed.
-    seeds : iterable of int
-        One sequence each.
-    frames, size, pixel_size
-        Length, side in px and µm per pixel.
-    processes : int
-        Number of worker processes.
-    token : JobToken, optional
-        Cancels between sequences.
-
-    Yields
-    ------
-    Progress
-    """
-    root, token = Path(folder), token or JobToken()
-    missing = [seed for seed in seeds if not (root / phantom_name(seed)).is_dir()]
-    calls = [(_simulate, (root, seed, frames, size, pixel_size)) for seed in missing]
-    yield from _run_all(calls, processes, token)
-
-
-def _run_all(
-    calls: list[tuple[Callable[..., None], tuple[Any, ...]]], processes: int, token: JobToken
-) -> Generator[Progress, None, None]:
-    began = monotonic()
-    # Spawned, not forked: a fork of a process that has used torch or Qt can hang.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(function, *arguments) for function, arguments in calls]
-        try:
-            for done, future in enumerate(as_completed(waiting), 1):
-                future.result()
-                left = (monotonic() - began) / done * (len(calls) - done)
-                yield Progress(done, len(calls), "simulating phantom sequences", left)
-                token.check()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _simulate(root: Path, seed: int, frames: int, size: int, pixel_size: float) -> None:
-    from .. import phantom
-
-    generator = np.random.default_rng([seed, 20])
-    config = phantom.PhantomConfig()
-    if generator.random() < _VARIED_SHARE:
-        config = phantom.PhantomConfig.varied(seed).changed(chip={"interval": config.chip.interval})
-    trap = str(generator.choice(phantom.TRAP_KINDS))
-    focus = float(generator.normal(0, 0.4))
-    simulated = phantom.simulate(
-        frames, seed, size=size, pixel_size=pixel_size, trap=trap, planes=(focus,), config=config
-    )
-    arrays: dict[str, np.ndarray] = {
-        "images": simulated.images[:, 0],
-        "semantic": simulated.semantic,
-        "flow": simulated.flow.astype(np.float16),
-        "valid": simulated.valid,
-    }
-    info = {
-        "source": "phantom",
-        "seed": seed,
-        "trap": trap,
-        "focus": focus,
-        "pixel_size": pixel_size,
-        "interval": simulated.interval,
-    }
-    write_sequence(root / phantom_name(seed), arrays, info)
-
-
-def generate_pictures(
-    folder: str | Path,
-    seeds: Iterable[int],
-    *,
-    frames: int = 6,
-    size: int = 128,
-    pixel_size: float = 0.216,
-    planes: tuple[float, ...] = (-0.8, 0.0, 0.8),
-    processes: int = 2,
-    token: JobToken | None = None,
-) -> Generator[Progress, None, None]:
-    """Simulate phantom pictures for generative models: one chip and one camera, every trap, several focal planes.
-
-    The trap geometries follow each other with the seed; everything else is the standard configuration. Each focal
-    plane becomes a sequence folder of its own, with images and semantic classes.
-
-    Parameters
-    ----------
-    folder : path
-        Outside the repository.
-    seeds : iterable of int
-        One scene each.
-    frames, size, pixel_size
-        Length, side in px and µm per pixel.
-    planes : tuple of float
-        Focus offsets, µm.
-    processes : int
-        Number of worker processes.
-    token : JobToken, optional
-        Cancels between scenes.
-
-    Yields
-    ------
-    Progress
-    """
-    root = Path(folder)
-    missing = [seed for seed in seeds if not (root / f"{phantom_name(seed)}-z{len(planes) - 1}").is_dir()]
-    calls = [(_simulate_planes, (root, seed, frames, size, pixel_size, planes)) for seed in missing]
-    yield from _run_all(calls, processes, token or JobToken())
-
-
-def _simulate_planes(
-    root: Path, seed: int, frames: int, size: int, pixel_size: float, planes: tuple[float, ...]
-) -> None:
-    from .. import phantom
-
-    trap = phantom.TRAP_KINDS[seed % len(phantom.TRAP_KINDS)]
-    simulated = phantom.simulate(frames, seed, size=size, pixel_size=pixel_size, trap=trap, planes=planes)
-    for number, focus in enumerate(planes):
-        info = {
-            "source": "phantom",
-            "seed": seed,
-            "trap": trap,
-            "focus": focus,
-            "pixel_size": pixel_size,
-            "interval": simulated.interval,
-        }
-        arrays: dict[str, np.ndarray] = {
-            "images": simulated.images[:, number],
-            "semantic": simulated.semantic,
-        }
-        write_sequence(root / f"{phantom_name(seed)}-z{number}", arrays, info)
 
 
 def import_frames(
