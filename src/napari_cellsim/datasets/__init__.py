@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .finding import Traps, find_traps, find_traps_job
     from .locating import Located, locate_job
     from .measures import Measures, MeasureTable, measure_job
+    from .orders import CropOrder
     from .parts import PartPictures, part_pictures
     from .splits import Split, check_leaks, make_split
     from .store import CropSequence, CropStore
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "PRESETS": "curation",
+    "CropOrder": "orders",
     "CropSequence": "store",
     "CropStore": "store",
     "Curation": "curation",
@@ -57,6 +59,7 @@ _HOME = {
 }
 __all__ = [
     "PRESETS",
+    "CropOrder",
     "CropSequence",
     "CropStore",
     "Curation",

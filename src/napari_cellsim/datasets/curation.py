@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..base import CellSimError
@@ -100,6 +101,8 @@ class Curation:
         The crops.
     length : int or None
         Frames per window, as in `windows`.
+    anew : bool
+        Pay no regard to earlier decisions; they are lost with the next change.
 
     Raises
     ------
@@ -107,14 +110,32 @@ class Curation:
         If the file is damaged, or was made with windows of another length.
     """
 
-    def __init__(self, store: CropStore, length: int | None = None) -> None:
+    def __init__(self, store: CropStore, length: int | None = None, *, anew: bool = False) -> None:
         self.store, self.length = store, length
         self.windows = windows(store, length)
-        self.path = store.path.with_name(store.path.stem + ".curation.json")
+        self.path = curation_path(store)
         self.decisions: dict[str, Decision] = {}
         self._known = {window.id: window for window in self.windows}
-        if self.path.exists():
+        if self.path.exists() and not anew:
             self._load()
+
+    @classmethod
+    def resumed(cls, store: CropStore) -> Curation:
+        """Go on with earlier decisions, in windows of their length; without any, each sequence is one window.
+
+        Raises
+        ------
+        CellSimError
+            If the file is damaged.
+        """
+        path = curation_path(store)
+        if not path.exists():
+            return cls(store)
+        try:
+            length = json.loads(path.read_text(encoding="utf-8"))["length"]
+        except (OSError, ValueError, KeyError, TypeError):
+            length = None  # `_load` says what is wrong
+        return cls(store, length)
 
     def _load(self) -> None:
         try:
@@ -138,7 +159,9 @@ class Curation:
             "length": self.length,
             "decisions": {
                 name: {"verdict": d.verdict, "by": d.by, "reason": d.reason}
-                for name, d in self.decisions.items()
+                for name, d in dict(
+                    self.decisions
+                ).items()  # a copy, because it may be saved in another thread
             },
         }
         with atomic_path(self.path) as temporary:
@@ -158,6 +181,10 @@ class Curation:
             raise CellSimError(f"The decision {verdict!r} is unknown: choose one of {', '.join(_VERDICTS)}.")
         self.decisions[name] = Decision(verdict, BY_HAND, reason)
         self.save()
+
+    def by_hand(self) -> list[str]:
+        """Return the windows that somebody has decided on."""
+        return [name for name, decision in self.decisions.items() if decision.by == BY_HAND]
 
     def apply(self, rules: str | Sequence[Rule], table: MeasureTable | None = None) -> dict[str, int]:
         """Decide on all windows that nobody has decided on by hand.
@@ -179,20 +206,26 @@ class Curation:
         CellSimError
             If the preset is unknown or the store has not been measured.
         """
+        self.decisions |= self.judged(rules, table)
+        self.save()
+        return self.counts()
+
+    def judged(self, rules: str | Sequence[Rule], table: MeasureTable | None = None) -> dict[str, Decision]:
+        """Return what `apply` would decide, and change nothing."""
         if isinstance(rules, str) and rules not in PRESETS:
             raise CellSimError(f"There are no rules called {rules!r}: choose one of {', '.join(PRESETS)}.")
         name = rules if isinstance(rules, str) else "rules"
         chosen = PRESETS[rules] if isinstance(rules, str) else rules
         table = MeasureTable.open(measures_path(self.store)) if table is None else table
+        found: dict[str, Decision] = {}
         for window in self.windows:
             before = self.decisions.get(window.id)
             if before is not None and before.by == BY_HAND:
                 continue
             if window.sequence not in table.sequences:
                 raise CellSimError(f"{window.sequence} has not been measured: measure the store again.")
-            self.decisions[window.id] = _judge(table.summary(window), chosen, name)
-        self.save()
-        return self.counts()
+            found[window.id] = _judge(table.summary(window), chosen, name)
+        return found
 
     def counts(self) -> dict[str, int]:
         """Return how many windows are kept, dropped and flagged; undecided ones count as kept."""
@@ -207,6 +240,11 @@ class Curation:
     def kept(self) -> tuple[Window, ...]:
         """Return the windows that are neither dropped nor flagged."""
         return tuple(window for window in self.windows if self.verdict(window.id) == "keep")
+
+
+def curation_path(store: CropStore) -> Path:
+    """Return where the decisions on a store lie: beside it."""
+    return store.path.with_name(store.path.stem + ".curation.json")
 
 
 def _judge(summary: dict[str, float], rules: Sequence[Rule], name: str) -> Decision:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,21 @@ class Experiment:
         """Return the experiment with these positions only."""
         return Experiment(self.path, tuple(self.position(name) for name in names), self.layout)
 
+    def with_calibration(
+        self, *, pixel_size: float | None = None, interval: float | None = None
+    ) -> Experiment:
+        """Return the experiment with a stated pixel size (µm) and interval (minutes); None leaves what is known.
+
+        Raises
+        ------
+        CellSimError
+            If one of them is not positive.
+        """
+        stated = {"pixel_size": pixel_size, "interval": interval}
+        _check_stated(stated)
+        positions = tuple(replace(p, calibration=_calibrated(p.calibration, stated)) for p in self.positions)
+        return replace(self, positions=positions)
+
 
 def open_experiment(
     path: str | os.PathLike[str],
@@ -195,9 +210,7 @@ def open_experiment(
     if not root.exists():
         raise CellSimError(f"There is no file or folder {root}: check the name.")
     stated = {"pixel_size": pixel_size, "interval": interval}
-    for key, value in stated.items():
-        if value is not None and not value > 0:
-            raise CellSimError(f"The {key} must be a positive number, not {value}.")
+    _check_stated(stated)
     if root.is_file():
         return Experiment(root, _file_positions(root, stated), "movie")
     tree = scan(root)
@@ -231,6 +244,12 @@ def open_experiment(
         for name, own in grouped.items()
     )
     return Experiment(root, positions, layout)
+
+
+def _check_stated(stated: dict[str, float | None]) -> None:
+    for key, value in stated.items():
+        if value is not None and not value > 0:
+            raise CellSimError(f"The {key} must be a positive number, not {value}.")
 
 
 def _calibrated(found: Calibration, stated: dict[str, float | None]) -> Calibration:

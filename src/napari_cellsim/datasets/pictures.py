@@ -60,6 +60,40 @@ class PictureGrid:
         return typed
 
 
+class ChannelPictures:
+    """One channel of a `PictureGrid`, for viewers: slices like an array (T, Y, X), or (T, Z, Y, X) of several planes.
+
+    dask would do, but of 20,000 pictures it takes a quarter of a second to find one.
+
+    Parameters
+    ----------
+    grid : PictureGrid
+        All pictures of a position.
+    channel : int
+        Which of them.
+    """
+
+    def __init__(self, grid: PictureGrid, channel: int) -> None:
+        self._grid, self._channel = grid, channel
+        times, _, planes, *size = grid.shape
+        self.shape = (times, planes, *size) if planes > 1 else (times, *size)
+        self.dtype = grid.dtype
+        self.ndim = len(self.shape)
+        self.size = math.prod(self.shape)
+        self.chunks = (*(1,) * (self.ndim - 2), *size)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        key = list(key) if isinstance(key, tuple) else [key]
+        if Ellipsis in key:
+            at = key.index(Ellipsis)
+            key[at : at + 1] = [slice(None)] * (self.ndim - len(key) + 1)
+        key += [slice(None)] * (self.ndim - len(key))
+        if self.ndim == 3:
+            key.insert(1, 0)
+        key.insert(1, self._channel)
+        return self._grid[tuple(key)]
+
+
 def arrange(names: list[PictureName]) -> tuple[NDArray[Any], tuple[str, ...], list[str]]:
     """Order the files of one position by time, channel and plane.
 
