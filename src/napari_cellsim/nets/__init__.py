@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from ..base import CellSimError
-from . import pwcnet, sdcnet, unet, vae
+from . import pwcnet, sdcnet, sequence_discriminator, unet, vae
 from .cellgan import discriminator, encoder, generator, mapping, multistyle
 from .cellgan.discriminator import UNetDiscriminator, Verdict, create_discriminator
 from .cellgan.encoder import GuidanceEncoder, create_encoder
@@ -19,6 +19,7 @@ from .cellgan.multistyle import MultiStyleGenerator, create_multistyle
 from .pwcnet import PWCNet, create_pwcnet
 from .rollout import RollOut, Step, iterate, roll_out
 from .sdcnet import Motion, SDCNet, create_sdcnet
+from .sequence_discriminator import SequenceDiscriminator, create_sequence_discriminator
 from .unet import CLASSES, UNet, create_unet
 from .vae import ResidualVAE, create_vae
 
@@ -32,6 +33,7 @@ __all__ = [
     "ResidualVAE",
     "RollOut",
     "SDCNet",
+    "SequenceDiscriminator",
     "Step",
     "StyleGenerator",
     "UNet",
@@ -55,6 +57,11 @@ _NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, 
     "cellgan_encoder": (GuidanceEncoder, create_encoder, encoder.PRESETS),
     "multistyle_generator": (MultiStyleGenerator, create_multistyle, multistyle.PRESETS),
     "vae": (ResidualVAE, create_vae, vae.PRESETS),
+    "sequence_discriminator": (
+        SequenceDiscriminator,
+        create_sequence_discriminator,
+        sequence_discriminator.PRESETS,
+    ),
 }
 
 

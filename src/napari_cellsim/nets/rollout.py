@@ -5,6 +5,7 @@ Each step computes one new flow pair and one new segmentation; everything older 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -87,6 +88,7 @@ def iterate(
     *,
     flows: Tensor | None = None,
     segmentations: Tensor | None = None,
+    truncate: int = 0,
     token: JobToken | None = None,
 ) -> Iterator[Step]:
     """Yield one step after another, without end.
@@ -108,6 +110,9 @@ def iterate(
         (B, T0, 2, H, W) px: flow of the past frames, where it is known already.
     segmentations : Tensor, optional
         (B, T0, 4, H, W): segmentation of the past frames, where it is known already.
+    truncate : int
+        Every so many steps what was predicted is fed back as if it had been recorded: no gradient passes from later
+        frames to earlier steps (truncated back-propagation through time). 0 for never.
     token : JobToken, optional
         Checked before every network.
 
@@ -121,7 +126,7 @@ def iterate(
     past = take_history(frames, length)
     past_flows = _past_flows(past, flow, flows, min(given, length), token)
     past_masks = _past_segmentations(past, segment, segmentations, predictor.config.classes, token)
-    while True:
+    for done in itertools.count(1):
         token.check()
         frame, motion = predictor.predict_next(past, past_flows, past_masks)
         mask = _next_segmentation(frame, motion, past_masks[:, -1], segment, segmentations is not None)
@@ -130,6 +135,8 @@ def iterate(
         with torch.no_grad():
             new_flow = motion.flow.detach() if flow is None else flow(frame.detach(), past[:, -1].detach())
         past = torch.cat([past[:, 1:], frame[:, None]], dim=1)
+        if truncate and done % truncate == 0:
+            past = past.detach()
         past_masks = torch.cat([past_masks[:, 1:], mask[:, None]], dim=1)
         # The oldest frame that is still seen has no predecessor among the frames, hence no flow.
         past_flows = torch.cat([past_flows[:, 1:], new_flow[:, None]], dim=1)
@@ -145,11 +152,19 @@ def roll_out(
     *,
     flows: Tensor | None = None,
     segmentations: Tensor | None = None,
+    truncate: int = 0,
     token: JobToken | None = None,
 ) -> RollOut:
     """Predict `steps` frames and stack them; see `iterate` for the arguments."""
     iterator = iterate(
-        predictor, frames, flow, segment, flows=flows, segmentations=segmentations, token=token
+        predictor,
+        frames,
+        flow,
+        segment,
+        flows=flows,
+        segmentations=segmentations,
+        truncate=truncate,
+        token=token,
     )
     done = [next(iterator) for _ in range(steps)]
     return RollOut(

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         VAERecipe,
     )
     from .recipes.common import DataConfig
+    from .recipes.forecast_settings import sdcnet_run
     from .run import RunConfig, read_run, train, write_run
     from .run_folder import RunFolder
     from .submission import SlurmConfig, submit
@@ -79,6 +80,7 @@ _HOME = {
     "Validated": "events",
     "fit": "fitting",
     "read_run": "run",
+    "sdcnet_run": "recipes.forecast_settings",
     "submit": "submission",
     "train": "run",
     "write_run": "run",
@@ -118,6 +120,7 @@ __all__ = [
     "losses",
     "read_run",
     "robust",
+    "sdcnet_run",
     "submit",
     "train",
     "write_run",

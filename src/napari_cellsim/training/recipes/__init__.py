@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .cellgan import CellGANConfig, CellGANRecipe
 from .flow import FlowConfig, FlowRecipe
-from .forecast import SDCNetConfig, SDCNetRecipe
+from .forecast import SDCNetRecipe
+from .forecast_settings import SDCNetConfig
 from .guidance_encoder import GuidanceEncoderConfig, GuidanceEncoderRecipe
 from .segmentation import SegmentationConfig, SegmentationRecipe
 from .vae import VAEConfig, VAERecipe
