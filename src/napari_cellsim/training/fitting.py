@@ -95,7 +95,10 @@ def fit(
         torch.manual_seed(config.seed)
         if processes.first:
             clean(folder.checkpoints)
-        folder.control("run")
+        if (
+            folder.state().get("status") != "starting"
+        ):  # else it was reset, and may have been asked for more since
+            folder.control("run")
         for event in _Loop(recipe, config, budget, folder, token or JobToken(), processes).run():
             if processes.first:
                 yield event
@@ -257,7 +260,7 @@ class _Loop:
         self.summed = 0
         lr = next(iter(self.recipe.optimisers.values())).param_groups[0]["lr"]
         left = self.seconds * (1 / self.progress - 1) if self.progress else None
-        memory = _memory(self.processes.device)
+        memory = memory_used(self.processes.device)
         return StepLogged(self.step, means, rate, lr, self.progress, round(self.seconds, 3), left, memory)
 
     def _command(self) -> Generator[TrainEvent, None, str]:
@@ -359,7 +362,7 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _memory(device: torch.device) -> int | None:
+def memory_used(device: torch.device) -> int | None:
     """Return the largest memory used so far, bytes."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_reserved(device))
