@@ -55,14 +55,6 @@ def test_bfloat16_computes_roughly_and_keeps_float32_weights(tmp_path):
     assert rough_last.losses["loss"] == pytest.approx(last.losses["loss"], rel=0.1)
 
 
-@pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"accumulate": 2}])
-def test_recipes_with_steps_of_their_own_refuse_both(tmp_path, changes):
-    recipe = new_line()
-    recipe.own_steps = True
-    with pytest.raises(CellSimError, match="'line' trains in float32 and on whole batches only"):
-        run(tmp_path, recipe, **changes)
-
-
 def test_full_memory_divides_the_batch_and_changes_nothing_else(tmp_path):
     _, expected = run(tmp_path / "divided", new_line(), accumulate=4)
     recipe = new_line(memory=5)

@@ -1,4 +1,4 @@
-"""Every single-loss recipe under bfloat16 and in micro-batches."""
+"""Every recipe under bfloat16 and in micro-batches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from discs import write_discs
 
 from napari_cellsim.models import Model, ModelCard
 from napari_cellsim.training import (
+    CellGANConfig,
+    CellGANRecipe,
     DataConfig,
     FlowConfig,
     FlowRecipe,
@@ -56,6 +58,10 @@ def make(store, tmp_path_factory):
             case "vae":
                 tiny = {"widths": [8, 8, 12, 12], "latent": 8}
                 return VAERecipe(VAEConfig(data=pictures, overrides=tiny))
+            case "cellgan":
+                every = {"r1": 1.0, "r1_every": 1, "path_length_every": 1, "cutmix_every": 1, "hessian": 0.01}
+                settings = {"data": pictures, "overrides": {"latent": 8}, "mixing": 0, "ada": 0.6, **every}
+                return CellGANRecipe(CellGANConfig.model_validate(settings))
             case "guidance_encoder":
                 model = str(folder / "gan.safetensors")
                 settings = {"data": pictures, "model": model, "overrides": {"widths": [8, 12, 16, 16]}}
@@ -66,16 +72,19 @@ def make(store, tmp_path_factory):
 
 
 def step(recipe, stepping):
-    """Do one step; return its loss and the gradients."""
+    """Do one step; return its loss (of two the last) and the gradients."""
     recipe.stepping = stepping
     batch = recipe.batch(0, 0.5)
     torch.manual_seed(1)
-    loss = recipe.train_step(batch, 0.5)["loss"]
+    values = recipe.train_step(batch, 0.5)
+    loss = values["generator" if "generator" in values else "loss"]
     found = [p.grad.flatten() for p in recipe.modules.parameters() if p.grad is not None]
     return loss, torch.cat(found)
 
 
-NAMES = ["segmentation", "flow", "vae", "guidance_encoder", "kernel_init", "fine_tune"]
+NAMES = ["segmentation", "flow", "vae", "guidance_encoder", "kernel_init", "fine_tune", "cellgan"]
+# These draw other latents for a part than for the whole.
+DRAWING = {"guidance_encoder", "cellgan"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,10 +97,22 @@ def test_bfloat16_gives_about_the_same_gradient(make, name):
     assert torch.cosine_similarity(gradient, rough, dim=0) > 0.95
 
 
-# The guidance encoder draws other latents for a part than for the whole.
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "guidance_encoder"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in DRAWING])
 def test_micro_batches_give_about_the_same_gradient(make, name):
     loss, gradient = step(make(name), Stepping())
     divided_loss, divided = step(make(name), Stepping(parts=2))
     assert divided_loss == pytest.approx(loss, rel=0.15)
     assert torch.cosine_similarity(gradient, divided, dim=0) > 0.8
+
+
+def test_adversarial_micro_batches_learn_from_every_picture(make):
+    recipe = make("cellgan")
+    recipe.stepping = Stepping(parts=4)
+    judged, plain = [], recipe.discriminator.forward
+    recipe.discriminator.forward = lambda images: judged.append(images.detach()) or plain(images)
+    batch = recipe.batch(0, 0.5)
+    values = recipe.train_step(batch, 0.5)
+    assert {"discriminator", "generator", "r1", "cutmix", "path_length", "hessian"} <= set(values)
+    real = [images for images in judged if any(torch.equal(images, one[None]) for one in batch.images)]
+    assert {int((images == batch.images).all((1, 2, 3)).nonzero()) for images in real} == {0, 1, 2, 3}
+    assert recipe.augmentation.sums.tolist()[1:] == [4, 4, 1]  # four answers to four pictures of one batch

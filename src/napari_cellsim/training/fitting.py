@@ -82,11 +82,6 @@ def fit(
         If the token was cancelled, or the folder's ``control.json`` says so.
     """
     budget = Budget.of(config, recipe)
-    if recipe.own_steps and (config.precision != "float32" or config.accumulate > 1):
-        raise CellSimError(
-            f'The recipe {recipe.name!r} trains in float32 and on whole batches only; set precision = "float32" and '
-            "accumulate = 1."
-        )
     processes = join(config.device)
     folder = RunFolder(run_dir, silent=not processes.first)
     with folder.locked():
@@ -136,12 +131,6 @@ class _Loop:
         self.rows = self.processes.rows(len(self.recipe.batch(0, 0.0)))
         if self.recipe.feeder is not None:
             self.recipe.feeder.share, self.rows = self.rows, slice(None)
-        if self.recipe.own_steps:
-            for optimiser in self.recipe.optimisers.values():
-                optimiser.register_step_pre_hook(self._average_gradients)
-
-    def _average_gradients(self, optimiser: torch.optim.Optimizer, *_: Any) -> None:
-        self.processes.average_gradients(p for group in optimiser.param_groups for p in group["params"])
 
     @property
     def progress(self) -> float:
@@ -243,8 +232,6 @@ class _Loop:
         progress, parts = self.progress, self.recipe.stepping.parts
         self.recipe.set_learning_rates(progress)
         values = self.recipe.train_step(batch, progress)
-        if self.recipe.own_steps:
-            values = self.processes.mean(values)
         self.processes.copy_from_first(self.recipe.modules.buffers())
         self.step += 1
         self.average.update(self.step)

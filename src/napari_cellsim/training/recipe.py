@@ -54,16 +54,12 @@ class Recipe(ABC):
         Largest norm of the gradient of each optimiser's parameters; 0 for no limit.
     metric : str
         The validation metric to minimise.
-    own_steps : bool
-        Whether `train_step` computes gradients itself instead of calling `descend`. Such a recipe trains in float32 and
-        on whole batches only; gradients are still averaged over several processes.
     stepping : Stepping
         How `descend` computes a gradient; set by `fit`.
     """
 
     name: ClassVar[str]
     metric: ClassVar[str] = "loss"
-    own_steps: ClassVar[bool] = False
     averaged: ClassVar[tuple[str, ...]] = ("network",)
 
     def __init__(self) -> None:
@@ -141,13 +137,14 @@ class Recipe(ABC):
         """
         chosen = [self.optimisers[name] for name in names or self.optimisers]
         values = self.stepping.backward(batch, losses, chosen)
+        of = f" of the {' and '.join(names)}" if names else ""
         if not math.isfinite(values["loss"]):
-            raise FloatingPointError("the loss is not finite")
+            raise FloatingPointError(f"the loss{of} is not finite")
         for optimiser in chosen:
             params = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
             norm = nn.utils.clip_grad_norm_(params, self.clip if self.clip > 0 else math.inf)
             if not torch.isfinite(norm):
-                raise FloatingPointError("a gradient is not finite")
+                raise FloatingPointError(f"a gradient{of} is not finite")
         for optimiser in chosen:
             optimiser.step()
         return values

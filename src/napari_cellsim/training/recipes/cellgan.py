@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,7 +19,7 @@ from ..adamp import AdamP
 from ..hessian import hessian_penalty
 from ..pictures import PictureBatch, PictureConfig, PictureFeeder
 from ..recipe import Recipe, RecipeConfig
-from .common import device_of
+from .common import device_of, parameter_groups
 from .fitting import load_fitting
 from .previews import sheet
 
@@ -103,10 +102,10 @@ class CellGANRecipe(Recipe):
     name: ClassVar[str] = "cellgan"
     metric: ClassVar[str] = "domain_frechet_distance"
     averaged: ClassVar[tuple[str, ...]] = ("generator", "mapping")
-    own_steps: ClassVar[bool] = True
 
     def __init__(self, config: CellGANConfig) -> None:
         super().__init__()
+        self.clip = 0.0
         self.config = c = config
         settings: dict[str, Any] = {**c.overrides, "size": c.data.size, "frames": c.data.frames}
         networks = Model.create(c.model_name, "cellgan", c.preset, **settings).networks
@@ -136,14 +135,13 @@ class CellGANRecipe(Recipe):
         self._real: np.ndarray | None = None
 
     def _optimiser(self, *parts: tuple[nn.Module, float]) -> AdamP:
-        groups = []
-        falling = self.config.schedule == "cosine"
-        for module, lr in parts:
-            decayed = [p for p in module.parameters() if p.ndim > 1]
-            others = [p for p in module.parameters() if p.ndim <= 1]
-            for params, decay in ((decayed, self.config.weight_decay), (others, 0.0)):
-                groups.append({"params": params, "lr": lr, "weight_decay": decay, "decay": falling})
-        return AdamP(groups, betas=self.config.betas)
+        c, falling = self.config, {"decay": self.config.schedule == "cosine"}
+        groups = [
+            group | falling
+            for module, lr in parts
+            for group in parameter_groups(module.parameters(), lr, c.weight_decay)
+        ]
+        return AdamP(groups, betas=c.betas)
 
     def batch(self, step: int, progress: float) -> PictureBatch:
         """Return real pictures."""
@@ -160,17 +158,26 @@ class CellGANRecipe(Recipe):
 
     def train_step(self, batch: PictureBatch, progress: float) -> dict[str, float]:
         """Train the discriminator, then the generator."""
-        values = self._train_discriminator(batch)
-        return values | self._train_generator(len(batch), batch.step, progress)
-
-    def _train_discriminator(self, batch: PictureBatch) -> dict[str, float]:
-        c, step = self.config, batch.step
         _train_only(self.discriminator, self.generator, self.mapping)
+        logits: list[Tensor] = []
+        judged = self.descend(batch, lambda part: self._discriminator_losses(part, logits), "discriminator")
+        if self.config.ada:
+            # a batch that had to be repeated in smaller parts left its first answers too
+            self.augmentation.adjust(torch.cat(logits)[-len(batch) :])
+        _train_only(self.generator, self.discriminator)
+        self.mapping.requires_grad_(True)
+        drawn = self.descend(batch, lambda part: self._generator_losses(part, progress), "generator")
+        return {name: value for name, value in (judged | drawn).items() if name != "loss"}
+
+    def _discriminator_losses(self, batch: PictureBatch, logits: list[Tensor]) -> dict[str, Tensor]:
+        """Return the discriminator's losses, and append its answers to the real pictures to `logits`."""
+        c, step = self.config, batch.step
         with torch.no_grad():
             fake, _ = self.sample(len(batch))
         images = self.augmentation(batch.images)
         fake = self.augmentation(fake)
-        verdicts = self.discriminator(images), self.discriminator(fake)
+        verdicts = self._judge(images), self._judge(fake)
+        logits.append(verdicts[0].scalar.detach())
         loss = self._discriminator_loss(*verdicts)
         values = {
             "discriminator": loss,
@@ -178,41 +185,41 @@ class CellGANRecipe(Recipe):
             "fake_logit": verdicts[1].scalar.mean(),
         }
         if c.loss == "wasserstein":
-            loss = loss + 10 * adversarial.gradient_penalty(self.discriminator, images, fake)
+            with _in_float32(images):
+                loss = loss + 10 * adversarial.gradient_penalty(self.discriminator, images, fake)
         elif c.r1 and step % c.r1_every == 0:
-            values["r1"] = adversarial.r1_penalty(self.discriminator, images)
+            with _in_float32(images):
+                values["r1"] = adversarial.r1_penalty(self.discriminator, images)
             loss = loss + c.r1 / 2 * values["r1"]
         if c.cutmix and step % c.cutmix_every == 0:
             generator = np.random.default_rng([c.data.seed, step, 1])
             masks = adversarial.cutmix_masks(len(images), images.shape[2], images.shape[3], generator)
             values["cutmix"] = adversarial.cutmix_consistency(
-                self.discriminator, images, fake, verdicts, masks.to(images.device)
+                self._judge, images, fake, verdicts, masks.to(images.device)
             )
             loss = loss + c.cutmix * values["cutmix"]
-        if c.ada:
-            self.augmentation.adjust(verdicts[0].scalar.detach())
-        self._update("discriminator", loss)
-        return _numbers(values)
+        return values | {"loss": loss}
 
-    def _train_generator(self, count: int, step: int, progress: float) -> dict[str, float]:
-        c = self.config
-        _train_only(self.generator, self.discriminator)
-        self.mapping.requires_grad_(True)
+    def _generator_losses(self, batch: PictureBatch, progress: float) -> dict[str, Tensor]:
+        c, step, count = self.config, batch.step, len(batch)
         images, _ = self.sample(count)
-        loss = self._generator_loss(self.discriminator(self.augmentation(images)), progress)
+        loss = self._generator_loss(self._judge(self.augmentation(images)), progress)
         values = {"generator": loss}
         if c.path_length and step % c.path_length_every == 0:
-            # half a batch is enough for an estimate and halves the costliest step
-            some, styles = self.sample(max(1, count // 2))
-            values["path_length"] = self.path(some, styles)
+            with _in_float32(images):
+                # half a batch is enough for an estimate and halves the costliest step
+                values["path_length"] = self.path(*self.sample(max(1, count // 2)))
             loss = loss + c.path_length * values["path_length"]
         if c.hessian and step % c.path_length_every == 0:
-            w = self.mapping(self._codes(max(1, count // 2)))
-            noise = self._noise(len(w))
-            values["hessian"] = hessian_penalty(lambda styles: self.generator(styles, noise), w)
+            with _in_float32(images):
+                w = self.mapping(self._codes(max(1, count // 2)))
+                noise = self._noise(len(w))
+                values["hessian"] = hessian_penalty(lambda styles: self.generator(styles, noise), w)
             loss = loss + c.hessian * values["hessian"]
-        self._update("generator", loss)
-        return _numbers(values)
+        return values | {"loss": loss}
+
+    def _judge(self, images: Tensor) -> nets.Verdict:
+        return nets.Verdict(*(logits.float() for logits in self.discriminator(images)))
 
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
         """Return generated pictures (count, T·C, H, W) and their styles (count, slots, D), some of them mixed."""
@@ -227,7 +234,7 @@ class CellGANRecipe(Recipe):
             second = torch.arange(slots, device=styles.device)[None] >= crossover[:, None]
             styles = torch.where(second[:, :, None], others, styles)
         images: Tensor = self.generator(styles)
-        return images, styles
+        return images.float(), styles
 
     def _codes(self, count: int) -> Tensor:
         return torch.randn(count, self.mapping.config.latent, device=device_of(self.mapping))
@@ -248,18 +255,6 @@ class CellGANRecipe(Recipe):
         if self.config.loss == "wasserstein":
             return adversarial.wasserstein_generator(fake)
         return adversarial.non_saturating_generator(fake)
-
-    def _update(self, name: str, loss: Tensor) -> None:
-        optimiser = self.optimisers[name]
-        optimiser.zero_grad(set_to_none=True)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss of the {name} is not finite")
-        loss.backward()
-        params = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
-        norm = nn.utils.clip_grad_norm_(params, math.inf)
-        if not torch.isfinite(norm):
-            raise FloatingPointError(f"a gradient of the {name} is not finite")
-        optimiser.step()
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -317,5 +312,6 @@ def _train_only(network: nn.Module, *others: nn.Module) -> None:
         other.requires_grad_(False)
 
 
-def _numbers(values: dict[str, Tensor]) -> dict[str, float]:
-    return {name: float(value.detach()) for name, value in values.items()}
+def _in_float32(images: Tensor) -> torch.autocast:
+    """Return a context for penalties: gradients of gradients and small differences drown in bfloat16."""
+    return torch.autocast(images.device.type, enabled=False)
