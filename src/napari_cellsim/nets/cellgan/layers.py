@@ -153,7 +153,7 @@ class Noise(nn.Module):
         """Add `noise` (B, 1, H, W), or fresh noise from torch's generator, to `x` (B, C, H, W)."""
         if noise is None:
             noise = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device, dtype=x.dtype)
-        return x + self.strength * noise
+        return x + (self.strength * noise).to(x.dtype)  # which may be bfloat16 (autocast)
 
 
 class StyledConv(nn.Module):
@@ -189,10 +189,11 @@ class StyledConv(nn.Module):
     def forward(self, x: Tensor, latent: Tensor, noise: Tensor | None) -> Tensor:
         """Map `x` (B, C_in, H, W) to (B, C_out, H, W), or twice that size."""
         y = self.conv(x, latent)
+        bias = self.bias[:, None, None].to(y.dtype)
         if self.order == "noise_first":
-            out: Tensor = self.activation(self.noise(y, noise) + self.bias[:, None, None])
+            out: Tensor = self.activation(self.noise(y, noise) + bias)
         else:
-            out = self.noise(self.activation(y) + self.bias[:, None, None], noise)
+            out = self.noise(self.activation(y) + bias, noise)
         return out
 
 
