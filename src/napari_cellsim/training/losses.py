@@ -17,7 +17,7 @@ def cross_entropy_dice(logits: Tensor, target: Tensor, class_weights: Tensor | N
     logits : Tensor
         (B, K, H, W).
     target : Tensor
-        (B, H, W), integer classes 0…K−1.
+        (B, H, W), integer classes 0…K−1; negative where unknown, which counts nowhere.
     class_weights : Tensor, optional
         (K,) weights of the cross-entropy.
 
@@ -26,10 +26,15 @@ def cross_entropy_dice(logits: Tensor, target: Tensor, class_weights: Tensor | N
     Tensor
         Scalar, at least 0.
     """
-    target = target.long()
-    entropy: Tensor = functional.cross_entropy(logits, target, weight=class_weights)
-    probabilities = logits.softmax(1)
-    truth = functional.one_hot(target, logits.shape[1]).movedim(-1, 1).to(probabilities.dtype)
+    known = target >= 0
+    target = target.long().clamp(min=0)
+    weights = known.float()
+    if class_weights is not None:
+        weights = weights * class_weights.float()[target]
+    entropies = functional.cross_entropy(logits, target, reduction="none")
+    entropy = (entropies * weights).sum() / weights.sum().clamp(min=1e-6)
+    probabilities = logits.softmax(1) * known[:, None]
+    truth = functional.one_hot(target, logits.shape[1]).movedim(-1, 1) * known[:, None]
     overlap = (probabilities * truth).sum((0, 2, 3))
     total = (probabilities + truth).sum((0, 2, 3))
     dice = (2 * overlap + 1) / (total + 1)

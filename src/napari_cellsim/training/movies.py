@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..base import CellSimError
-from ..data import check_frames
 from .sequences import write_sequence
 
 
@@ -119,10 +118,20 @@ def free_name(folder: str | Path, name: str) -> str:
 
 
 def check_pictures(pictures: Any, frames: Iterable[int], name: str) -> None:
-    """Raise if one of the frames of (T, Y, X) holds values that are no numbers; reads one after the other."""
-    if pictures.dtype.kind == "f":
-        for t in frames:
-            check_frames(np.asarray(pictures[t : t + 1]), f"Frame {t} of {name}")
+    """Look through frames of (T, Y, X), one after the other.
+
+    Raises
+    ------
+    CellSimError
+        If one holds values that are no numbers.
+    """
+    if pictures.dtype.kind != "f":
+        return
+    for t in frames:
+        if not np.isfinite(np.asarray(pictures[t])).all():
+            raise CellSimError(
+                f"Frame {t} of {name} holds values that are not numbers (NaN or infinite): fill them, or leave it out."
+            )
 
 
 def write_run(

@@ -124,7 +124,9 @@ class DataConfig(BaseModel):
             count = len(sequence.images)
             first = min(start, count - length)
             if first >= 0:
-                stretches.append([(sequence, t) for t in range(first, count - length + 1, length)])
+                later = range(first, count - length + 1, length)
+                earlier = range(first - length, -1, -length)
+                stretches.append([(sequence, t) for t in (*later, *earlier)])
         if not stretches:
             longest = max(len(sequence.images) for sequence in found)
             raise CellSimError(
@@ -142,9 +144,9 @@ class DataConfig(BaseModel):
         sources = [str(s.info.get("source") or "unnamed") for s in self.sequences("train")]
         phantoms = sources.count("phantom")
         parts = [f"{phantoms} simulated phantom sequences"] if phantoms else []
-        own = sorted({source for source in sources if source != "phantom"})
+        own = [source for source in sources if source != "phantom"]
         if own:
-            parts.append(f"{len(sources) - phantoms} sequences of {', '.join(own)}")
+            parts.append(f"{len(own)} sequence{'s' * (len(own) > 1)} of {', '.join(sorted(set(own)))}")
         if self.real_share:
             names = [str(s.info["source"]) for s in self.sequences("real")]
             parts.append(f"{self.real_share:.0%} crops of {', '.join(names)}")
@@ -152,7 +154,10 @@ class DataConfig(BaseModel):
         return " and ".join(parts) + until
 
 
-_TRUTHS = {"semantic": "classes (labels)", "flow": "known flow"}
+_TRUTHS = {
+    "semantic": "classes: label some frames and bring them in with `napari-cellsim import-movie --labels`",
+    "flow": "known flow: the recipe flow_unsupervised needs none",
+}
 
 
 def parameter_groups(

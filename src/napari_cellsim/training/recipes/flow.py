@@ -65,7 +65,7 @@ class FlowRecipe(Recipe):
         self.modules["network"] = network
         self.network = network
         self.optimisers["network"] = adamp(network.parameters(), config.lr, config.weight_decay)
-        self._feeder = config.data.feeder(history=2)
+        self._feeder = config.data.feeder(history=2, truth="flow")
         self._validation: list[Batch] | None = None
 
     def batch(self, step: int, progress: float) -> Batch:
@@ -88,7 +88,7 @@ class FlowRecipe(Recipe):
     def validate(self) -> dict[str, float]:
         """Return the endpoint error in px: everywhere, in cells, and of zero flow in cells for comparison."""
         if self._validation is None:
-            self._validation = self.config.data.validation(history=2, length=2)
+            self._validation = self.config.data.validation(2, 2, truth="flow")
         errors, cell_errors, still = [], [], []
         for item in self._validation:
             batch = item.to(device_of(self.network))

@@ -22,7 +22,7 @@ class SegmentationConfig(RecipeConfig):
     Attributes
     ----------
     data : DataConfig
-        Sequences with semantic classes.
+        Sequences; those with semantic classes are used.
     preset, overrides
         Network, see `nets.create`.
     start : str
@@ -46,7 +46,7 @@ class SegmentationConfig(RecipeConfig):
 
 
 class SegmentationRecipe(Recipe):
-    """Cross-entropy and Dice loss on single frames (MODELS.md §7).
+    """Cross-entropy and Dice loss on single frames (MODELS.md §7), over the pixels whose class is known.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class SegmentationRecipe(Recipe):
         self.modules["network"] = network
         self.network = network
         self.optimisers["network"] = adamp(network.parameters(), config.lr, config.weight_decay)
-        self._feeder = config.data.feeder(history=1)
+        self._feeder = config.data.feeder(history=1, truth="semantic")
         self._validation: list[Batch] | None = None
 
     def batch(self, step: int, progress: float) -> Batch:
@@ -80,20 +80,27 @@ class SegmentationRecipe(Recipe):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Return the loss and the intersection over union of trap and cells (both cell classes together)."""
+        """Return the loss and the intersection over union of trap and cells (both cell classes together).
+
+        Pixels of unknown class count nowhere, and a class that does not occur has no intersection over union.
+        """
         if self._validation is None:
-            self._validation = self.config.data.validation(history=1, length=1)
-        losses, hits, unions = [], torch.zeros(3), torch.zeros(3)
+            self._validation = self.config.data.validation(1, 1, truth="semantic")
+        losses = []
+        hits, unions, pixels = torch.zeros(3), torch.zeros(3), torch.zeros(3)
         for item in self._validation:
             batch = item.to(device_of(self.network))
             logits, truth = self.network(batch.images[:, 0]), batch.semantic[:, 0]
             losses.append(float(cross_entropy_dice(logits, truth)))
-            guess = logits.argmax(1)
+            guess = torch.where(truth >= 0, logits.argmax(1), truth)
             pairs = [(guess == 1, truth == 1), (guess >= 2, truth >= 2), (guess == 2, truth == 2)]
             hits += torch.tensor([float((a & b).sum()) for a, b in pairs])
             unions += torch.tensor([float((a | b).sum()) for a, b in pairs])
-        trap, cell, interest = (hits / unions.clamp(min=1)).tolist()
-        return {"loss": mean(losses), "iou_trap": trap, "iou_cell": cell, "iou_cell_of_interest": interest}
+            pixels += torch.tensor([float(b.sum()) for _, b in pairs])
+        names = ("iou_trap", "iou_cell", "iou_cell_of_interest")
+        # of classes that nobody has labelled nothing can be said
+        known = {name: float(hits[i] / unions[i]) for i, name in enumerate(names) if pixels[i]}
+        return {"loss": mean(losses), **known}
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model."""
