@@ -112,8 +112,8 @@ class CellGANRecipe(Recipe):
         self.generator: Any = networks["cellgan"]
         self.mapping: Any = networks["mapping"]
         self.discriminator: Any = networks["discriminator"]
-        for network in (self.generator, self.discriminator):  # a quarter faster in bfloat16
-            network.to(memory_format=torch.channels_last)
+        for network in networks.values():  # a quarter faster in bfloat16; torch's types do not know the argument
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.path = adversarial.PathLength()
         self.augmentation: Any = nn.Identity()
         if c.ada:
