@@ -4,43 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_reports import report
 
 from napari_cellsim.base import CellSimError
 from napari_cellsim.evaluation import Comparison, compare_sequences, ratio_interval
-from napari_cellsim.evaluation.report import METHODS, Horizon, RegionScores, Report, Scores
-
-
-def scores(mse: float, cells: float | None = None) -> Scores:
-    rest = {"l1": mse, "psnr": 20.0, "ssim": 1 - mse, "mse_z": mse, "l1_z": mse, "sharpness": 1.0}
-    inside = None if cells is None else RegionScores(mse=cells, **rest)
-    return Scores(mse=mse, **rest, psnr_thesis=1.0, ssim_thesis=1.0, cells=inside)
-
-
-def report(
-    sequence: str, model: float, copy: float, blurred: float, flow: float, horizon=1, name="m"
-) -> Report:
-    found = Horizon(
-        horizon=horizon,
-        frame=3 + horizon,
-        minutes=None,
-        mse_ratio=None,
-        **{m: scores(v, v / 2) for m, v in zip(METHODS, (model, copy, blurred, flow), strict=True)},
-    )
-    return Report(
-        input=sequence,
-        sequence=sequence,
-        at=3,
-        steps=1,
-        channel=0,
-        plane=0,
-        region=None,
-        pixel_size=None,
-        interval=None,
-        model={"name": name, "hash": "0"},
-        blur_sigma=[0.7],
-        blur_tuned_on="validation sequences",
-        horizons=[found],
-    )
+from napari_cellsim.evaluation.report import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +27,10 @@ def test_ratio_and_best_baseline(reports):
     assert summary.scores["model"]["mse"].value == pytest.approx(np.mean(errors))
     assert summary.scores["model"]["cells_mse"].value == pytest.approx(np.mean(errors) / 2)
     assert (summary.sequences, summary.forecasts) == (20, 20)
+    assert summary.skill.value == pytest.approx(
+        0.3
+    )  # the best baseline is the blurred copy on every sequence
+    assert (summary.skill.low, summary.skill.high) == pytest.approx((0.3, 0.3))
 
 
 def test_windows_of_one_movie_are_one_sequence(reports):
@@ -85,6 +57,19 @@ def test_interval_is_the_paired_bootstrap():
     assert (found.low, found.high) == pytest.approx(ratio_interval(pairs[:, 0], pairs[:, 1]))
 
 
+def test_skill_knows_that_another_baseline_might_have_been_best():
+    """Two baselines that are best in turn: the interval is that of choosing anew in each resample, written out."""
+    generator = np.random.default_rng(2)
+    model, one, other = generator.uniform(0.1, 0.3, 9), *generator.uniform(0.2, 1, (2, 9))
+    rows = [report(f"s{i}", *row, 9.0) for i, row in enumerate(zip(model, one, other, strict=True))]
+    skill = compare_sequences(rows).horizons[0].skill
+    assert skill.value == pytest.approx(1 - model.mean() / min(one.mean(), other.mean()))
+    draws = np.random.default_rng(5).integers(0, 9, (20_000, 9))
+    least = np.minimum(one[draws].mean(1), other[draws].mean(1))
+    expected = np.quantile(1 - model[draws].mean(1) / least, [0.025, 0.975])
+    assert (skill.low, skill.high) == pytest.approx(tuple(expected), abs=0.02)
+
+
 def test_json_and_table(reports, tmp_path):
     comparison = compare_sequences([*reports, report("long", 1.0, 2.0, 3.0, 4.0, horizon=5)])
     assert Comparison.open(comparison.save(tmp_path / "c.json")) == comparison
@@ -92,7 +77,7 @@ def test_json_and_table(reports, tmp_path):
     assert "21 sequences, 21 forecasts" in table
     assert "(best baseline)" in table
     assert "0.700 [0.700, 0.700]" in table
-    assert [line.split()[0] for line in comparison.table([5]).splitlines()[2:]] == ["5"] * 4
+    assert [line.split()[0] for line in comparison.table([5]).splitlines()[2:]] == [*"5555", "skill"]
 
 
 def test_refuses_nonsense(reports):

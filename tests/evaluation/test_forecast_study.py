@@ -10,7 +10,7 @@ import pytest
 
 from napari_cellsim.base import CellSimError
 from napari_cellsim.evaluation import Report, assess, baselines, evaluate, metrics
-from napari_cellsim.evaluation.forecast_study import score
+from napari_cellsim.evaluation.scoring import score
 from napari_cellsim.forecasting import predict
 
 OPTIONS = {"flow": "classical", "segmentation": "none", "device": "cpu"}
@@ -60,8 +60,8 @@ def test_scores_are_the_metrics_of_the_frames(report, movie):
 def test_scores_do_not_depend_on_units(movie):
     prediction, target = movie.array([0, 1])
     plain, scaled = score(prediction, target), score(prediction * 7 + 100, target * 7 + 100)
-    for name, value in plain.model_dump(exclude={"cells", "psnr_thesis", "ssim_thesis"}).items():
-        assert getattr(scaled, name) == pytest.approx(value, rel=1e-4), name
+    for name, value in plain.model_dump(exclude={"psnr_thesis", "ssim_thesis"}).items():
+        assert value is None or getattr(scaled, name) == pytest.approx(value, rel=1e-4), name
 
 
 def test_json_has_every_metric_for_every_method(report, tmp_path):
@@ -73,7 +73,9 @@ def test_json_has_every_metric_for_every_method(report, tmp_path):
     assert [h["horizon"] for h in content["horizons"]] == [1, 2, 3]
     for horizon in content["horizons"]:
         for method in METHODS:
-            numbers = {key: value for key, value in horizon[method].items() if key != "cells"}
+            judged = {"cells", "growth", "iou", "cell_count", "count_error"}  # none without a segmentation
+            assert all(horizon[method][key] is None for key in judged)
+            numbers = {key: value for key, value in horizon[method].items() if key not in judged}
             assert set(numbers) == {
                 "mse",
                 "l1",
@@ -84,6 +86,7 @@ def test_json_has_every_metric_for_every_method(report, tmp_path):
                 "sharpness",
                 "psnr_thesis",
                 "ssim_thesis",
+                "spectral",
             }
             assert all(isinstance(value, float) for value in numbers.values())
     assert Report.open(path) == report
@@ -98,7 +101,7 @@ def test_perfect_and_flat_frames_stay_valid_json(movie, untrained):
     frames = movie.frames.copy()
     frames[5] = 1000.0
     flat = evaluate(replace(movie, frames=frames), untrained, at=4, steps=1, **OPTIONS)
-    assert set(flat.horizons[0].model.model_dump(exclude={"cells"}).values()) == {None}
+    assert set(flat.horizons[0].model.model_dump().values()) == {None}
     for found in (perfect, flat):
         assert Report.model_validate_json(found.to_json()) == found
         assert "NaN" not in found.to_json()
@@ -152,9 +155,11 @@ def test_cells_from_a_network(movie, untrained):
 
     unet = Model.create("untrained unet", "unet", "lite")
     forecast = predict(movie, untrained, steps=3, at=5, regions=[(4, 44, 0, 40)], **OPTIONS)[0]
-    masks = true_cells(movie, forecast, untrained, unet, "cpu")
-    assert masks.shape == (2, 40, 40)
-    assert masks.dtype == bool
+    found = true_cells(movie, forecast, untrained, unet, "cpu")
+    assert found.after.shape == (2, 40, 40)
+    assert found.before.shape == (40, 40)
+    assert found.after.dtype == bool
+    assert found.source == "untrained unet on the true frames"
     assert true_cells(movie, forecast, untrained, "none", "cpu") is None
 
 

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from .figure import draw_figure
     from .forecast_study import assess, evaluate
     from .generative import DistributionReport, compare_distributions, plausible
+    from .pairing import PairedTest, compare_models
     from .report import Report
 
 _HOME = {
     "Comparison": "comparison",
     "DistributionReport": "generative",
     "ErrorCurve": "curves",
+    "PairedTest": "pairing",
     "Report": "report",
     "assess": "forecast_study",
     "bootstrap_interval": "bootstrap",
     "compare_distributions": "generative",
+    "compare_models": "pairing",
     "compare_sequences": "comparison",
     "domain_features": "features",
     "draw_figure": "figure",
@@ -41,11 +44,13 @@ __all__ = [
     "Comparison",
     "DistributionReport",
     "ErrorCurve",
+    "PairedTest",
     "Report",
     "assess",
     "baselines",
     "bootstrap_interval",
     "compare_distributions",
+    "compare_models",
     "compare_sequences",
     "domain_features",
     "draw_figure",

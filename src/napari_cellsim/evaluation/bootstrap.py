@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -75,15 +76,68 @@ def ratio_interval(
         raise CellSimError(
             f"A bootstrap needs one value per sequence, but the shapes are {top.shape} and {bottom.shape}."
         )
-    if not 0 < level < 1:
-        raise CellSimError(f"The level of an interval must lie between 0 and 1, but it is {level}.")
+    _check_level(level)
     if len(top) < 2:
         return float("nan"), float("nan")
-    generator = np.random.default_rng(seed)
     ratios: list[npt.NDArray[np.float64]] = []
-    for start in range(0, resamples, _CHUNK):
-        drawn = generator.integers(0, len(top), (min(_CHUNK, resamples - start), len(top)))
+    for drawn in _draws(len(top), resamples, seed):
         with np.errstate(invalid="ignore", divide="ignore"):
             ratios.append(top[drawn].mean(axis=1) / bottom[drawn].mean(axis=1))
-    low, high = np.nanquantile(np.concatenate(ratios), [(1 - level) / 2, (1 + level) / 2])
+    return _ends(np.concatenate(ratios), level)
+
+
+def skill_interval(
+    errors: Any, baselines: Any, level: float = 0.95, *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the skill score ``1 - mean error / least mean error of a baseline``.
+
+    The best baseline is chosen anew in every resample, so that the interval knows that it might have been another.
+
+    Parameters
+    ----------
+    errors : array (N,)
+        Error of the model on each independent sequence.
+    baselines : array (B, N)
+        Errors of each baseline on the same sequences.
+    level, resamples, seed
+        As in `bootstrap_interval`.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end; NaN, NaN for fewer than two sequences.
+
+    Raises
+    ------
+    CellSimError
+        If the arrays do not fit each other or the level is out of range.
+    """
+    own, others = np.asarray(errors, dtype=np.float64), np.asarray(baselines, dtype=np.float64)
+    if own.ndim != 1 or others.ndim != 2 or others.shape[1:] != own.shape or not len(others):
+        raise CellSimError(
+            f"Skill needs errors (N,) and baselines (B, N) of the same sequences, not {own.shape} and {others.shape}."
+        )
+    _check_level(level)
+    if len(own) < 2:
+        return float("nan"), float("nan")
+    skills: list[npt.NDArray[np.float64]] = []
+    for drawn in _draws(len(own), resamples, seed):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            skills.append(1 - own[drawn].mean(axis=1) / others[:, drawn].mean(axis=2).min(axis=0))
+    return _ends(np.concatenate(skills), level)
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise CellSimError(f"The level of an interval must lie between 0 and 1, but it is {level}.")
+
+
+def _draws(count: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    generator = np.random.default_rng(seed)
+    for start in range(0, resamples, _CHUNK):
+        yield generator.integers(0, count, (min(_CHUNK, resamples - start), count))
+
+
+def _ends(values: npt.NDArray[np.float64], level: float) -> tuple[float, float]:
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

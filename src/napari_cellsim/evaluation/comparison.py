@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ..base import CellSimError
-from .bootstrap import bootstrap_interval, ratio_interval
+from .bootstrap import bootstrap_interval, ratio_interval, skill_interval
 from .report import (
     BASELINES,
     FORMAT_VERSION,
@@ -20,11 +20,18 @@ from .report import (
     RegionScores,
     Report,
     Score,
+    Scores,
     Strict,
 )
 
+Values = npt.NDArray[np.float64]
+
 WHOLE = (*RegionScores.model_fields, "psnr_thesis", "ssim_thesis")
-CELLS = tuple(f"cells_{name}" for name in RegionScores.model_fields)
+CELLS, GROWTH = (
+    tuple(f"{part}_{name}" for name in RegionScores.model_fields) for part in ("cells", "growth")
+)
+METRICS = (*WHOLE, "spectral", *CELLS, *GROWTH, "iou", "cell_count", "count_error")
+"""Every metric of a method; ``cells_`` and ``growth_`` are those inside these regions alone."""
 
 
 class Estimate(Strict):
@@ -45,12 +52,15 @@ class HorizonSummary(Strict):
     sequences, forecasts : int
         Independent sequences, and forecasts in all.
     scores : dict
-        Method -> metric -> mean over sequences. Metrics inside cells are called ``cells_...``.
+        Method -> metric -> mean over sequences. Metrics inside cells are called ``cells_...``, those where cells
+        grew ``growth_...``; metrics that no sequence has are left out.
     best_baseline : str
         The baseline with the least mean MSE.
     mse_ratio : dict
         Baseline -> mean MSE of the model over mean MSE of the baseline, paired by sequence; below 1 is
         better.
+    skill : Estimate or None
+        1 - mean MSE of the model / mean MSE of the best baseline, which is chosen anew in every resample.
     """
 
     horizon: int
@@ -59,6 +69,7 @@ class HorizonSummary(Strict):
     scores: dict[Method, dict[str, Estimate]]
     best_baseline: Method
     mse_ratio: dict[Method, Estimate]
+    skill: Estimate | None = None
 
 
 class Comparison(JsonFile):
@@ -103,6 +114,8 @@ class Comparison(JsonFile):
             "ssim": "SSIM",
             "sharpness": "sharpness",
             "cells_sharpness": "sharpness in cells",
+            "iou": "IoU of cells",
+            "count_error": "cells miscounted",
         }
         shown = [name for name in columns if all(name in h.scores["model"] for h in horizons)]
         heads = "".join(f"{columns[name]:>25}" for name in shown)
@@ -110,11 +123,13 @@ class Comparison(JsonFile):
         for horizon in horizons:
             for method in METHODS:
                 scores = horizon.scores[method]
-                values = "".join(f"{_text(scores[name], 1000 if name == 'mse' else 1):>25}" for name in shown)
+                values = "".join(f"{text(scores[name], 1000 if name == 'mse' else 1):>25}" for name in shown)
                 ratio = horizon.mse_ratio.get(method)
                 best = " (best baseline)" if method == horizon.best_baseline else ""
-                beside = f"  {_text(ratio)}{best}" if ratio else ""
+                beside = f"  {text(ratio)}{best}" if ratio else ""
                 yield f"{horizon.horizon:>4}  {method.replace('_', ' '):<18}{values}{beside}"
+            if horizon.skill is not None:
+                yield f"{'':>4}  skill against the best baseline: {text(horizon.skill)}"
 
 
 def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: int = 0) -> Comparison:
@@ -148,10 +163,7 @@ def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: i
         raise CellSimError(
             "The reports are of different models: compare the forecasts of one model at a time."
         )
-    groups: dict[int, dict[str, list[Horizon]]] = defaultdict(lambda: defaultdict(list))
-    for report in found:
-        for horizon in report.horizons:
-            groups[horizon.horizon][report.sequence].append(horizon)
+    groups = by_horizon(found)
     return Comparison(
         model=found[0].model,
         sequences=len({report.sequence for report in found}),
@@ -161,17 +173,22 @@ def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: i
     )
 
 
-def _summary(step: int, sequences: list[list[Horizon]], level: float, seed: int) -> HorizonSummary:
-    has_cells = any(h.model.cells for sequence in sequences for h in sequence)
-    table = {
-        method: {
-            metric: _per_sequence(sequences, _reader(method, metric))
-            for metric in (WHOLE + CELLS * has_cells)
-        }
-        for method in METHODS
-    }
+def by_horizon(reports: Sequence[Report]) -> dict[int, dict[str, list[Horizon]]]:
+    """Return the horizons of reports by step and, within it, by sequence."""
+    groups: dict[int, dict[str, list[Horizon]]] = defaultdict(lambda: defaultdict(list))
+    for report in reports:
+        for horizon in report.horizons:
+            groups[horizon.horizon][report.sequence].append(horizon)
+    return groups
 
-    def mean(values: npt.NDArray[np.float64]) -> Estimate:
+
+def _summary(step: int, sequences: list[list[Horizon]], level: float, seed: int) -> HorizonSummary:
+    table = {
+        method: {metric: per_sequence(sequences, method, metric) for metric in METRICS} for method in METHODS
+    }
+    known = [m for m in METRICS if m in WHOLE or any(np.isfinite(row[m]).any() for row in table.values())]
+
+    def mean(values: Values) -> Estimate:
         kept = values[np.isfinite(values)]
         low, high = bootstrap_interval(kept, level, seed=seed)
         return Estimate(value=float(kept.mean()) if len(kept) else None, low=low, high=high)
@@ -183,9 +200,7 @@ def _summary(step: int, sequences: list[list[Horizon]], level: float, seed: int)
         value = top[both].mean() / bottom[both].mean() if both.any() and bottom[both].any() else None
         return Estimate(value=value, low=low, high=high)
 
-    scores = {
-        method: {metric: mean(values) for metric, values in row.items()} for method, row in table.items()
-    }
+    scores = {method: {metric: mean(row[metric]) for metric in known} for method, row in table.items()}
     return HorizonSummary(
         horizon=step,
         sequences=len(sequences),
@@ -193,30 +208,39 @@ def _summary(step: int, sequences: list[list[Horizon]], level: float, seed: int)
         scores=scores,
         best_baseline=min(BASELINES, key=lambda b: np.inf if (m := scores[b]["mse"].value) is None else m),
         mse_ratio={baseline: ratio(baseline) for baseline in BASELINES},
+        skill=_skill(table["model"]["mse"], np.array([table[b]["mse"] for b in BASELINES]), level, seed),
     )
 
 
-def _reader(method: Method, metric: str) -> Callable[[Horizon], float | None]:
-    def read(horizon: Horizon) -> float | None:
-        scores = horizon.scores(method)
-        holder = scores.cells if metric in CELLS else scores
-        value: float | None = getattr(holder, metric.removeprefix("cells_"), None)
-        return value
-
-    return read
+def _skill(errors: Values, baselines: Values, level: float, seed: int) -> Estimate:
+    known = np.isfinite(errors) & np.isfinite(baselines).all(axis=0)
+    errors, baselines = errors[known], baselines[:, known]
+    best = baselines.mean(axis=1).min() if known.any() else 0.0
+    low, high = skill_interval(errors, baselines, level, seed=seed)
+    return Estimate(value=float(1 - errors.mean() / best) if best else None, low=low, high=high)
 
 
-def _per_sequence(
-    sequences: list[list[Horizon]], read: Callable[[Horizon], float | None]
-) -> npt.NDArray[np.float64]:
+def per_sequence(sequences: Sequence[Sequence[Horizon]], method: Method, metric: str) -> Values:
+    """Return one mean per sequence of its horizons' values of a metric of `METRICS`; NaN where none exists."""
     means = []
     for sequence in sequences:
-        values = [value for value in map(read, sequence) if value is not None]
+        values = [value for h in sequence if (value := metric_of(h.scores(method), metric)) is not None]
         means.append(sum(values) / len(values) if values else float("nan"))
     return np.array(means)
 
 
-def _text(estimate: Estimate, factor: float = 1) -> str:
+def metric_of(scores: Scores, metric: str) -> float | None:
+    """Return a metric of `METRICS` by its name."""
+    holder: RegionScores | None = scores
+    for part in ("cells", "growth"):
+        if metric.startswith(f"{part}_"):
+            holder, metric = getattr(scores, part), metric.removeprefix(f"{part}_")
+    value: float | None = getattr(holder, metric, None)
+    return value
+
+
+def text(estimate: Estimate, factor: float = 1) -> str:
+    """Return value and interval as text."""
     if estimate.value is None:
         return "–"
     if estimate.low is None or estimate.high is None:

@@ -1,4 +1,4 @@
-"""Forecast with the truth at hand: one movie, or many sequences with confidence intervals."""
+"""Forecast one movie with the truth at hand, and say how good the forecast is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base import CellSimError
+from ..base import CellSimError, JobToken
 from ..data import TimeLapse
 from ..forecasting import Forecast, predict
-from . import metrics
 from .baselines import blurred_copy_last, constant_flow, copy_last, tune_sigma
-from .cells import true_cells
+from .cells import GIVEN, Judge, TrueCells, judge_for, judged_frames, label_windows
 from .region import region_of
-from .report import BASELINES, Horizon, Method, RegionScores, Report, Scores
+from .report import Method, Report
+from .scoring import score_horizons
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -25,7 +25,6 @@ RECENT_FRAMES = 12
 movie."""
 
 Frames = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 
 def evaluate(
@@ -35,6 +34,8 @@ def evaluate(
     at: int,
     steps: int = 5,
     cells: Any = None,
+    labels: Any = None,
+    judge: Any = None,
     sigma: Sequence[float] | None = None,
     sequence: str | None = None,
     **options: Any,
@@ -50,7 +51,9 @@ def evaluate(
     steps : int
         Frames to predict; horizons beyond the end of the movie have no truth and are left out.
     cells, sigma, sequence
-        As `assess`; without `cells` those of `true_cells`.
+        As `assess`.
+    labels, judge
+        As `find_cells`; not used where `cells` are given.
     **options
         As `predict`; `regions` may hold one rectangle.
 
@@ -63,20 +66,82 @@ def evaluate(
     CellSimError
         As `predict`, and if no frame follows `at` or there are several regions.
     """
-    if at >= movie.n_times - 1:
-        raise CellSimError(
-            f"{movie.name} has {movie.n_times} frames, so none follows frame {at}: evaluate from an earlier one."
-        )
+    check_start(movie, at)
     found = predict(movie, model, steps=steps, at=at, **options)
     forecasts = found if isinstance(found, list) else [found]
     if len(forecasts) != 1:
         raise CellSimError(
             f"{len(forecasts)} regions were given, but one report is about one: evaluate each by itself."
         )
+    chosen = None
     if cells is None:
-        chosen = {key: options[key] for key in ("segmentation", "device") if key in options}
-        cells = true_cells(movie, forecasts[0], model, **chosen)
-    return assess(movie, forecasts[0], cells=cells, sigma=sigma, sequence=sequence)
+        known = {key: options[key] for key in ("segmentation", "device") if key in options}
+        cells, chosen = find_cells(movie, forecasts[0], model, labels=labels, judge=judge, **known)
+    return assess(movie, forecasts[0], cells=cells, judge=chosen, sigma=sigma, sequence=sequence)
+
+
+def check_start(movie: TimeLapse, at: int) -> None:
+    """Complain if a movie has no frame after `at`."""
+    if at >= movie.n_times - 1:
+        raise CellSimError(
+            f"{movie.name} has {movie.n_times} frames, so none follows frame {at}: evaluate from an earlier one."
+        )
+
+
+def find_cells(
+    movie: TimeLapse,
+    forecast: Forecast,
+    model: Model,
+    *,
+    labels: Any = None,
+    judge: Any = None,
+    segmentation: Any = "model",
+    device: str = "auto",
+    token: JobToken | None = None,
+) -> tuple[TrueCells | None, Judge | None]:
+    """Find the true cells, and the network that looks for cells in the forecasts.
+
+    Parameters
+    ----------
+    movie, forecast, model
+        The movie, its forecast, and the model that made it.
+    labels : array (T, Y, X), optional
+        Cells of the whole movie, each a positive number: the truth. Without it, the judge's own answer for the true
+        frames stands in.
+    judge : "model", "none", str, Model, optional
+        Segmentation network that judges all forecasts alike: the model's partner, nobody, or another one. Without it,
+        what `segmentation` names; the model's partner if that is labels.
+    segmentation, device
+        As given to `predict`. Labels of the whole movie count as `labels`.
+    token : JobToken, optional
+        To cancel.
+
+    Returns
+    -------
+    (TrueCells or None, Judge or None)
+
+    Raises
+    ------
+    CellSimError
+        If the labels do not fit the movie, or there is no such network.
+    """
+    given = label_windows(movie, forecast, segmentation if labels is None else labels)
+    if labels is not None and given is None:
+        raise CellSimError(
+            f"The labels have the shape {np.shape(labels)}, but {movie.name} has {movie.n_times} frames of "
+            f"{movie.height} x {movie.width} px: give one label picture (Y, X) for each."
+        )
+    source = judge if judge is not None else segmentation
+    if isinstance(source, np.ndarray):
+        source = "model" if "segmentation" in model.card.partners else "none"
+    network = judge_for(forecast, model, source, device, token)
+    if given is not None:
+        return TrueCells.from_labels(given, GIVEN), network
+    if network is None:
+        return None, None
+    return TrueCells.from_labels(
+        network.labels(judged_frames(movie, forecast)), f"{network.name} on the true frames"
+    ), network
 
 
 def assess(
@@ -84,6 +149,7 @@ def assess(
     forecast: Forecast,
     *,
     cells: Any = None,
+    judge: Judge | None = None,
     sigma: Sequence[float] | None = None,
     sequence: str | None = None,
 ) -> Report:
@@ -95,8 +161,10 @@ def assess(
         The movie that was forecast.
     forecast : Forecast
         Its first sample is judged.
-    cells : array (H, Y, X), optional
-        True where the frames after the last visible one show a cell, on the forecast's own grid.
+    cells : TrueCells or array (H, Y, X), optional
+        Where the frames after the last visible one show a cell, on the forecast's own grid.
+    judge : Judge, optional
+        Network that looks for cells in the forecasts; needs single cells (`TrueCells.labels`) to compare with.
     sigma : sequence of float, optional
         Blur of `blurred_copy_last` in pixels, one per step, tuned on validation sequences; by default it is
         tuned on the movie's own frames up to the last visible one.
@@ -121,12 +189,7 @@ def assess(
     times = slice(first, at + 1 + steps)
     frames = movie.array(times, channel=forecast.channel, plane=forecast.plane)[:, y0:y1, x0:x1]
     history, truth = frames[: at + 1 - first], frames[at + 1 - first :]
-    masks = None if cells is None else np.asarray(cells) > 0
-    if masks is not None and (len(masks) < len(truth) or masks.shape[1:] != predicted.shape[1:]):
-        raise CellSimError(
-            f"The cell masks have the shape {masks.shape}, but {len(truth)} true frames of {predicted.shape[1]} x "
-            f"{predicted.shape[2]} px are judged: give one mask for each."
-        )
+    known = _checked(cells, truth, predicted)
     tuned = tuple(sigma) if sigma is not None else tune_sigma([history], steps)
     forecasts: dict[Method, Frames] = {
         "model": predicted,
@@ -148,79 +211,24 @@ def assess(
         model=_model_identity(forecast),
         blur_sigma=list(tuned),
         blur_tuned_on="validation sequences" if sigma is not None else f"frames {first} to {at} of the movie",
-        horizons=[
-            _horizon(k, forecasts, target, None if masks is None else masks[k], at, forecast.interval)
-            for k, target in enumerate(truth)
-        ],
+        cells_from=None if known is None else known.source,
+        judge=None if judge is None else judge.identity,
+        horizons=score_horizons(forecasts, history[-1], truth, known, judge, at, forecast.interval),
         warnings=[str(line) for line in forecast.provenance.get("warnings", [])],
         provenance=forecast.provenance,
     )
 
 
-def score(prediction: Any, target: Any, cells: Mask | None = None) -> Scores:
-    """Compute every metric of the report for one frame.
-
-    Parameters
-    ----------
-    prediction, target : array (Y, X)
-        In any common intensity unit; both are scaled by the target's range (and mean and deviation for
-        ``*_z``).
-    cells : array of bool (Y, X), optional
-
-    Returns
-    -------
-    Scores
-        Metrics of a constant target, and SSIM of pictures smaller than its window, are None.
-    """
-    truth, guess = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
-    low, span, spread = truth.min(), np.ptp(truth), truth.std()
-    if span == 0:
-        undefined = dict.fromkeys(RegionScores.model_fields)
-        return Scores(**undefined, psnr_thesis=None, ssim_thesis=None)
-    guess01, truth01 = (guess - low) / span, (truth - low) / span
-    large_enough = min(truth.shape) > 2 * metrics.SSIM_RADIUS
-
-    def region(mask: Mask | None) -> dict[str, float]:
-        squared, absolute = (f(guess01, truth01, mask=mask) for f in (metrics.mse, metrics.l1))
-        return {
-            "mse": squared,
-            "l1": absolute,
-            "psnr": metrics.psnr(guess01, truth01, mask=mask),
-            "ssim": metrics.ssim(guess01, truth01, mask=mask) if large_enough else float("nan"),
-            "mse_z": squared * (span / spread) ** 2,
-            "l1_z": absolute * span / spread,
-            "sharpness": metrics.sharpness(guess01, truth01, mask=mask),
-        }
-
-    return Scores(
-        **region(None),
-        psnr_thesis=metrics.psnr_thesis(guess01, truth01),
-        ssim_thesis=metrics.ssim_thesis(guess01, truth01),
-        cells=RegionScores(**region(cells)) if cells is not None and cells.any() else None,
-    )
-
-
-def _horizon(
-    index: int,
-    forecasts: dict[Method, Frames],
-    target: Frames,
-    cells: Mask | None,
-    at: int,
-    interval: float | None,
-) -> Horizon:
-    scores = {method: score(frames[index], target, cells) for method, frames in forecasts.items()}
-    return Horizon(
-        horizon=index + 1,
-        frame=at + 1 + index,
-        minutes=None if interval is None else interval * (index + 1),
-        mse_ratio=_ratio(scores["model"].mse, [scores[b].mse for b in BASELINES]),
-        **{str(method): found for method, found in scores.items()},
-    )
-
-
-def _ratio(error: float | None, others: list[float | None]) -> float | None:
-    best = min((other for other in others if other is not None), default=None)
-    return None if error is None or not best else error / best
+def _checked(cells: Any, truth: Frames, predicted: Frames) -> TrueCells | None:
+    if cells is None:
+        return None
+    found = cells if isinstance(cells, TrueCells) else TrueCells(np.asarray(cells) > 0)
+    if len(found.after) < len(truth) or found.after.shape[1:] != predicted.shape[1:]:
+        raise CellSimError(
+            f"The cell masks have the shape {found.after.shape}, but {len(truth)} true frames of {predicted.shape[1]} "
+            f"x {predicted.shape[2]} px are judged: give one mask for each."
+        )
+    return found
 
 
 def _model_identity(forecast: Forecast) -> dict[str, str | None]:

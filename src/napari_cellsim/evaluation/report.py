@@ -103,13 +103,26 @@ class Scores(RegionScores):
     ----------
     psnr_thesis, ssim_thesis : float or None
         As printed in Reich 2020, with their known flaws, on the [0, 1] intensities.
+    spectral : float or None
+        Spectral energy at wavelengths of 4 to 16 px over that of the true frame; 1 is as detailed.
     cells : RegionScores or None
         The metrics inside the cells of the true frame, where a segmentation of it exists.
+    growth : RegionScores or None
+        The metrics where a cell is in the true frame, but none was in the last visible one.
+    iou : float or None
+        Intersection over union of the cells that the judging network sees in the forecast and the true cells.
+    cell_count, count_error : float or None
+        Tracked cells in the forecast, and how far that is from the true number.
     """
 
     psnr_thesis: Score
     ssim_thesis: Score
+    spectral: Score = None
     cells: RegionScores | None = None
+    growth: RegionScores | None = None
+    iou: Score = None
+    cell_count: Score = None
+    count_error: Score = None
 
 
 class Horizon(Strict):
@@ -125,6 +138,13 @@ class Horizon(Strict):
         Time ahead, where the movie states its frame interval.
     mse_ratio : float or None
         The model's MSE over that of the baseline with the least; below 1 the model is better.
+    skill : float or None
+        1 minus that ratio: the share of the best baseline's error that the model avoids, 0 for none, at most 1.
+    true_count : float or None
+        Tracked cells in the true frame.
+    judge_iou : float or None
+        IoU of what the judging network sees in the *true* frame with the true cells: no forecast can be expected to
+        do better.
     model, copy_last, blurred_copy_last, constant_flow : Scores
     """
 
@@ -132,6 +152,9 @@ class Horizon(Strict):
     frame: int
     minutes: float | None
     mse_ratio: Score
+    skill: Score = None
+    true_count: Score = None
+    judge_iou: Score = None
     model: Scores
     copy_last: Scores
     blurred_copy_last: Scores
@@ -164,6 +187,12 @@ class Report(JsonFile):
         Blur of `blurred_copy_last` in pixels, one per step.
     blur_tuned_on : str
         The frames that chose it; never the ones it is judged on.
+    cells_from : str or None
+        Where the true cells come from.
+    judge : dict or None
+        Name and hash of the network that looked for cells in the forecasts.
+    command : str or None
+        The command line that gives this report.
     horizons : list of Horizon
         Empty where the movie ends at `at`.
     warnings : list of str
@@ -185,6 +214,9 @@ class Report(JsonFile):
     model: dict[str, str | None]
     blur_sigma: list[float]
     blur_tuned_on: str
+    cells_from: str | None = None
+    judge: dict[str, str | None] | None = None
+    command: str | None = None
     horizons: list[Horizon]
     warnings: list[str] = []
     provenance: dict[str, Any] = {}
@@ -197,21 +229,28 @@ class Report(JsonFile):
 
     def _lines(self) -> Iterator[str]:
         with_cells = any(h.model.cells for h in self.horizons)
-        names = ["mse", "l1", "psnr", "ssim", "sharpness"]
+        counted = any(h.model.iou is not None for h in self.horizons)
+        columns: list[tuple[str, str | None]] = [
+            (name, None) for name in ("mse", "l1", "psnr", "ssim", "sharpness")
+        ]
         heads = ["MSE·10³", "L1·10³", "PSNR dB", "SSIM", "sharpness"]
         if with_cells:
+            columns += [("mse", "cells"), ("ssim", "cells")]
             heads += ["cells MSE·10³", "cells SSIM"]
+        if counted:
+            columns += [("iou", None), ("count_error", None)]
+            heads += ["cells IoU", "miscounted"]
         yield f"{'step':>4}  {'forecast':<18}" + "".join(f"{head:>14}" for head in heads)
         for horizon in self.horizons:
             for method in METHODS:
                 scores = horizon.scores(method)
-                cells = [getattr(scores.cells, name, None) for name in ("mse", "ssim")] if with_cells else []
-                values = [getattr(scores, name) for name in names] + cells
-                scaled = zip([*names, "mse", "ssim"], values, strict=False)
+                values = [getattr(scores.cells if part else scores, name, None) for name, part in columns]
+                scaled = zip((name for name, _ in columns), values, strict=True)
                 label = method.replace("_", " ")
                 yield f"{horizon.horizon:>4}  {label:<18}" + "".join(_cell(n, v) for n, v in scaled)
             ratio = "undefined" if horizon.mse_ratio is None else f"{horizon.mse_ratio:.3f}"
-            yield f"{'':>4}  MSE of the model / best baseline: {ratio}"
+            skill = "" if horizon.skill is None else f", skill {horizon.skill:+.3f}"
+            yield f"{'':>4}  MSE of the model / best baseline: {ratio}{skill}"
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -1,0 +1,159 @@
+"""All metrics of one predicted frame, and of the four forecasts of one horizon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import metrics
+from .cells import Judge, TrueCells
+from .instances import Labels, count_tracked, iou, track_cells
+from .report import BASELINES, Horizon, Method, RegionScores, Scores
+from .spectrum import DETAIL
+
+Frames = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+def score(prediction: Any, target: Any, cells: Mask | None = None, growth: Mask | None = None) -> Scores:
+    """Compute every metric of the report that needs no judging network, for one frame.
+
+    Parameters
+    ----------
+    prediction, target : array (Y, X)
+        In any common intensity unit; both are scaled by the target's range (and mean and deviation for
+        ``*_z``).
+    cells, growth : array of bool (Y, X), optional
+        Regions for which metrics are given apart.
+
+    Returns
+    -------
+    Scores
+        Metrics of a constant target, and SSIM and detail of pictures too small for them, are None.
+    """
+    truth, guess = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    low, span, spread = truth.min(), np.ptp(truth), truth.std()
+    if span == 0:
+        undefined = dict.fromkeys(RegionScores.model_fields)
+        return Scores(**undefined, psnr_thesis=None, ssim_thesis=None)
+    guess01, truth01 = (guess - low) / span, (truth - low) / span
+    smallest = min(truth.shape)
+
+    def region(mask: Mask | None) -> dict[str, float]:
+        squared, absolute = (f(guess01, truth01, mask=mask) for f in (metrics.mse, metrics.l1))
+        windowed = smallest > 2 * metrics.SSIM_RADIUS
+        return {
+            "mse": squared,
+            "l1": absolute,
+            "psnr": metrics.psnr(guess01, truth01, mask=mask),
+            "ssim": metrics.ssim(guess01, truth01, mask=mask) if windowed else float("nan"),
+            "mse_z": squared * (span / spread) ** 2,
+            "l1_z": absolute * span / spread,
+            "sharpness": metrics.sharpness(guess01, truth01, mask=mask),
+        }
+
+    def inside(mask: Mask | None) -> RegionScores | None:
+        return RegionScores(**region(mask)) if mask is not None and mask.any() else None
+
+    return Scores(
+        **region(None),
+        psnr_thesis=metrics.psnr_thesis(guess01, truth01),
+        ssim_thesis=metrics.ssim_thesis(guess01, truth01),
+        spectral=metrics.spectral_ratio(guess01, truth01) if smallest >= DETAIL[1] else None,
+        cells=inside(cells),
+        growth=inside(growth),
+    )
+
+
+def score_horizons(
+    forecasts: dict[Method, Frames],
+    last: Frames,
+    truth: Frames,
+    cells: TrueCells | None,
+    judge: Judge | None,
+    at: int,
+    interval: float | None,
+) -> list[Horizon]:
+    """Score the four forecasts against every true frame.
+
+    Parameters
+    ----------
+    forecasts : dict
+        Method -> predicted frames (S, Y, X).
+    last : array (Y, X)
+        The last visible frame.
+    truth : array (H, Y, X)
+        The frames after it, at most S.
+    cells : TrueCells or None
+    judge : Judge or None
+        Looks for cells in the forecasts, if single cells of the true frames are known.
+    at : int
+        Index of the last visible frame.
+    interval : float or None
+        Minutes.
+    """
+    found: dict[Method, list[Scores]] = {}
+    for method, frames in forecasts.items():
+        found[method] = [score(frames[k], target, *_regions(cells, k)) for k, target in enumerate(truth)]
+    counts, ceilings = np.full(len(truth), np.nan), np.full(len(truth), np.nan)
+    if judge is not None and cells is not None and cells.labels is not None and len(truth):
+        counts = _counts(cells.labels)
+        seen = judge.labels(np.concatenate([last[None], truth]))
+        ceilings = np.array([iou(seen[k + 1] > 0, cells.after[k]) for k in range(len(truth))])
+        for method, frames in forecasts.items():
+            predicted = judge.labels(frames[: len(truth)])
+            numbers = _counts(np.concatenate([seen[:1], predicted]))
+            found[method] = [
+                scores.model_copy(
+                    update={
+                        "iou": _number(iou(predicted[k] > 0, cells.after[k])),
+                        "cell_count": float(numbers[k]),
+                        "count_error": float(abs(numbers[k] - counts[k])),
+                    }
+                )
+                for k, scores in enumerate(found[method])
+            ]
+    return [
+        _horizon(k, {m: rows[k] for m, rows in found.items()}, at, interval, counts[k], ceilings[k])
+        for k in range(len(truth))
+    ]
+
+
+def _counts(labels: npt.NDArray[Any] | Labels) -> npt.NDArray[np.float64]:
+    """Return the tracked cells of all frames but the first, the last visible one."""
+    return count_tracked(track_cells(labels))[1:].astype(np.float64)
+
+
+def _regions(cells: TrueCells | None, k: int) -> tuple[Mask | None, Mask | None]:
+    if cells is None:
+        return None, None
+    growth = None if cells.before is None else cells.after[k] & ~cells.before
+    return cells.after[k], growth
+
+
+def _horizon(
+    index: int, scores: dict[Method, Scores], at: int, interval: float | None, count: float, ceiling: float
+) -> Horizon:
+    ratio = _ratio(scores["model"].mse, [scores[b].mse for b in BASELINES])
+    return Horizon(
+        horizon=index + 1,
+        frame=at + 1 + index,
+        minutes=None if interval is None else interval * (index + 1),
+        mse_ratio=ratio,
+        skill=None if ratio is None else 1 - ratio,
+        true_count=float(count),
+        judge_iou=float(ceiling),
+        **{str(method): row for method, row in scores.items()},
+    )
+
+
+def _ratio(error: float | None, others: list[float | None]) -> float | None:
+    best = min((other for other in others if other is not None), default=None)
+    return None if error is None or not best else error / best
+
+
+def _number(value: float) -> float | None:
+    # model_copy does not validate, and JSON knows no NaN
+    return None if np.isnan(value) else value
