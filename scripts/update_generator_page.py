@@ -30,8 +30,6 @@ ABOUT = (ROOT / "README.md", ROOT / "docs" / "explanation" / "bundled_models.md"
 IMAGES = ROOT / "docs" / "images"
 BEGIN, END = "<!-- {}:begin -->", "<!-- {}:end -->"
 GAN, VAE = "cellgan-lite", "vae-lite"
-NOT_YET = "*Not measured yet.*"
-
 PLAUSIBLE, VARIETY, COPIES = 0.95, 0.6, 0.02  # the goals
 FIGURES = {
     "samples_random.png": (

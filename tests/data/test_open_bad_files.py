@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,18 +45,32 @@ def test_what_is_not_tiff(tmp_path, content):
     refused(tmp_path / "a.tif")
 
 
-def test_forbidden_file(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", _DATA)
-    (tmp_path / "a.tif").chmod(0)
-    if os.access(tmp_path / "a.tif", os.R_OK):
-        pytest.skip("this user may read everything (root), or the system knows no read permission")
-    assert "not allowed" in refused(tmp_path / "a.tif")
-    tmp_path.chmod(0)
+@pytest.fixture
+def plain_folder(tmp_path):
+    """A folder of a user whom permissions stop: if the tests run as root, of nobody, whom they then act for."""
+    if os.geteuid():
+        yield tmp_path
+        return
+    os.seteuid(65534)
     try:
-        assert "not allowed" in refused(tmp_path)
-        assert "not allowed" in refused(tmp_path / "a.tif")
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
     finally:
-        tmp_path.chmod(0o700)
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_forbidden_file(plain_folder):
+    path = plain_folder / "a.tif"
+    tifffile.imwrite(path, _DATA)
+    path.chmod(0)
+    assert "not allowed" in refused(path)
+    plain_folder.chmod(0)
+    try:
+        assert "not allowed" in refused(plain_folder)
+        assert "not allowed" in refused(path)
+    finally:
+        plain_folder.chmod(0o700)
 
 
 _WRITERS = {

@@ -14,6 +14,7 @@ from napari_cellsim.base import CellSimError, run
 from napari_cellsim.datasets import Measures, MeasureTable, Rule, Window
 from napari_cellsim.datasets.measures import count_cells
 from napari_cellsim.datasets.splits import split_path
+from napari_cellsim.training.sequences import find_sequences
 
 
 def discs(*middles, radius=10, shape=(80, 120)) -> np.ndarray:
@@ -187,14 +188,13 @@ def test_bad_splits_get_a_sentence(store):
 
 
 def test_training_reads_a_part_one_sequence_per_focal_plane(store):
-    training = pytest.importorskip("napari_cellsim.training.sequences")
     with pytest.raises(CellSimError, match="has not been split"):
-        training.find_sequences(store.path / "train")
+        find_sequences(store.path / "train")
     split = datasets.make_split(store, datasets.windows(store, 2), (0.6, 0.2, 0.2), seed=1)
     split.save(store)
     try:
         assert datasets.Split.open(store) == split
-        found = training.find_sequences(store.path / "validation")
+        found = find_sequences(store.path / "validation")
         assert len(found) == 2 * len(split.parts["validation"])
         window = split.parts["validation"][0]
         whole = np.asarray(store.array(window.sequence)[window.start : window.stop, 0, 1])
@@ -203,9 +203,9 @@ def test_training_reads_a_part_one_sequence_per_focal_plane(store):
         np.testing.assert_array_equal(images[:], whole)
         np.testing.assert_array_equal(images[0:2:1, 3:9, slice(5, 7)], whole[:, 3:9, 5:7])
         np.testing.assert_array_equal(images[-1], whole[-1])
-        assert (found[1].info["pixel_size"], found[1].info["plane"], found[1].labelled) == (0.25, 1, False)
+        assert (found[1].info["pixel_size"], found[1].info["plane"], found[1].known) == (0.25, 1, frozenset())
         with pytest.raises(CellSimError, match="no part 'tset'"):
-            training.find_sequences(store.path / "tset")
+            find_sequences(store.path / "tset")
     finally:
         split_path(store).unlink()
 

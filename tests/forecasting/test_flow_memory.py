@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from napari_cellsim import load_model  # noqa: E402
-from napari_cellsim.base import JobToken  # noqa: E402
-from napari_cellsim.forecasting.sources import network_flow  # noqa: E402
+from napari_cellsim import load_model
+from napari_cellsim.base import JobToken
+from napari_cellsim.forecasting.sources import network_flow
 
 
 @torch.no_grad()

@@ -118,6 +118,37 @@ def test_hash_sees_weights_and_configuration():
     assert Model.create("a", "pwcnet", context_dilations=(1, 2, 4, 4)).hash != before
 
 
+def test_no_way_of_changing_weights_escapes_the_hash():
+    model = Model.create("a", "unet")
+    name, weight = next(iter(model.network.named_parameters()))
+    fresh = weight.detach().clone()
+    seen = [model.hash]
+
+    def changed() -> bool:
+        anew = Model("a", model.kind, model.networks).hash  # remembers nothing
+        seen.append(model.hash)
+        return seen[-1] == anew != seen[-2]
+
+    optimiser = torch.optim.SGD([weight], lr=0.1)
+    weight.grad = torch.ones_like(weight)
+    optimiser.step()
+    assert changed()
+    with torch.no_grad():
+        weight.copy_(weight.flip(0))
+    assert changed()
+    weight.data.view(-1)[-1] += 1e-6
+    assert changed()
+    weight.detach().numpy().reshape(-1)[0] += 1e-6
+    assert changed()
+    weight.data = weight.data + 1
+    assert changed()
+    model.network.load_state_dict({**model.network.state_dict(), name: fresh})
+    assert changed()
+    assert seen[-1] == seen[0]
+    model.network.config = model.network.config.model_copy(update={"in_channels": 2})
+    assert changed()
+
+
 def test_setting_of_a_later_version_changes_no_hash(model, saved):
     class Later(type(model.network.config)):
         new_setting: int = 0
