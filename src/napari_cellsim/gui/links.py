@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject
@@ -25,11 +26,14 @@ class Links(QObject):
     ----------
     running_job : JobToken or None
         The job that the widget last started; it is cancelled when the links are cut.
+    last : list of callable
+        What else is to be done then.
     """
 
     def __init__(self, widget: QWidget) -> None:
         super().__init__()
         self.running_job: JobToken | None = None
+        self.last: list[Callable[[], None]] = []
         self._links: list[tuple[Any, Callable[..., Any]]] = []
         self._had_parent = False
         cut = self.cut
@@ -53,6 +57,10 @@ class Links(QObject):
                 continue
         if self.running_job is not None:
             self.running_job.cancel()
+        last, self.last = self.last, []
+        for action in last:
+            with suppress(RuntimeError):  # its Qt object is gone
+                action()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Notice that napari takes the widget out of its dock (the dock's close button does that)."""

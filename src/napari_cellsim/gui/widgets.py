@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -150,6 +151,20 @@ def calibration_field(label: str, unit: str, tooltip: str, largest: float) -> Fl
     return field
 
 
+def whole_number(name: str, low: int, high: int, value: int, tooltip: str, *, step: int = 1) -> QSpinBox:
+    """Return a field for a whole number; it reports a number when it is complete, not at every key."""
+    field = QSpinBox()
+    field.setRange(low, high)
+    field.setSingleStep(step)
+    field.setValue(value)
+    field.setKeyboardTracking(False)
+    field.setAccessibleName(name)
+    field.setToolTip(tooltip)
+    field.setMinimumWidth(60)
+    field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return field
+
+
 class DropZone(QLabel):
     """A field that takes files and folders dropped on it.
 
@@ -174,15 +189,16 @@ class DropZone(QLabel):
 
     def dragEnterEvent(self, event) -> None:
         """Accept what has local files."""
-        if _paths(event.mimeData()):
+        if local_paths(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event) -> None:
         """Report the files."""
-        paths = _paths(event.mimeData())
+        paths = local_paths(event.mimeData())
         event.acceptProposedAction()
         self.dropped.emit(paths)
 
 
-def _paths(mime: QMimeData) -> list[Path]:
+def local_paths(mime: QMimeData) -> list[Path]:
+    """Return the files and folders on this computer among what is dragged."""
     return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
