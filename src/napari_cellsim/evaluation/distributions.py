@@ -45,7 +45,7 @@ def frechet_distance(real: Any, fake: Any) -> float:
     CellSimError
         If a set has the wrong shape or too few samples.
     """
-    first, second = _feature_sets(real, fake, fewest=2)
+    first, second = feature_sets(real, fake, fewest=2)
     shift = first.mean(axis=0) - second.mean(axis=0)
     cov_first, cov_second = (np.atleast_2d(np.cov(s, rowvar=False)) for s in (first, second))
     root = _symmetric_root(cov_first)
@@ -75,7 +75,7 @@ def kid(real: Any, fake: Any) -> float:
     CellSimError
         If a set has the wrong shape or too few samples.
     """
-    first, second = _feature_sets(real, fake, fewest=2)
+    first, second = feature_sets(real, fake, fewest=2)
 
     def kernel(a: Features, b: Features) -> Features:
         return np.asarray((a @ b.T / a.shape[1] + 1) ** 3)
@@ -115,7 +115,7 @@ def precision_recall(real: Any, fake: Any, neighbours: int = 3) -> PrecisionReca
     CellSimError
         If a set has the wrong shape or too few samples.
     """
-    first, second = _feature_sets(real, fake, fewest=neighbours + 1)
+    first, second = feature_sets(real, fake, fewest=neighbours + 1)
     between = cdist(first, second)
 
     def radii(samples: Features) -> Features:
@@ -127,7 +127,8 @@ def precision_recall(real: Any, fake: Any, neighbours: int = 3) -> PrecisionReca
     return PrecisionRecall(float(precision), float(recall))
 
 
-def _feature_sets(real: Any, fake: Any, fewest: int) -> tuple[Features, Features]:
+def feature_sets(real: Any, fake: Any, fewest: int) -> tuple[Features, Features]:
+    """Return two feature sets (N, D) as float64, or complain if they are none of at least `fewest` samples."""
     sets = []
     for name, values in (("real", real), ("fake", fake)):
         if hasattr(values, "detach"):
