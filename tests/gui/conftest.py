@@ -114,3 +114,39 @@ def generate_dock(make_napari_viewer, small_generators, monkeypatch):
     dock._view.model_form.model.value = small_generators / "small-cellgan.safetensors"
     dock.viewer = viewer
     return dock
+
+
+@pytest.fixture(scope="session")
+def phantom_field():
+    """Nine traps, four frames, two focal planes; the stage drifts by (8, -6) px."""
+    from napari_cellsim import phantom
+
+    config = phantom.PhantomConfig().changed(biology={"empty_trap": 0.2}, mechanics={"burn_in": (0, 40)})
+    return phantom.simulate_field(
+        3, 3, 4, 2, tile=112, pixel_size=0.25, planes=(-0.5, 0.4), config=config, drift=(8.0, -6.0)
+    )
+
+
+@pytest.fixture(scope="session")
+def phantom_chip(phantom_field, tmp_path_factory) -> Path:
+    """The field as single TIFFs without any calibration; the second position is the first one mirrored."""
+    import tifffile
+
+    root = tmp_path_factory.mktemp("chip")
+    for t, z in np.ndindex(phantom_field.images.shape[:2]):
+        for position, picture in (
+            ("pos1", phantom_field.images[t, z]),
+            ("pos2", phantom_field.images[t, z, :, ::-1]),
+        ):
+            (root / position).mkdir(exist_ok=True)
+            tifffile.imwrite(root / position / f"img_t{t}_z{z}.tif", picture)
+    return root
+
+
+@pytest.fixture
+def dataset_dock(make_napari_viewer):
+    """A viewer's Dataset dock, added as the Plugins menu adds it."""
+    viewer = make_napari_viewer()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Dataset")
+    dock.viewer = viewer
+    return dock

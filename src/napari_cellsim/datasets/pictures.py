@@ -47,6 +47,8 @@ class PictureGrid:
     def _read(self, file: Path) -> NDArray[Any]:
         try:
             picture = np.squeeze(tifffile.imread(file))
+            if picture.size == 0:
+                raise ValueError("it is cut off")
         except Exception as error:  # a damaged file makes tifffile and its decoders raise almost anything
             raise CellSimError(
                 f"The picture {file} cannot be read ({error}): copy it again, or leave its position out."
