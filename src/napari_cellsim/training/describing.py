@@ -1,26 +1,43 @@
-"""What can be set in each recipe, told by a process of its own: whoever asks needs no torch."""
+"""What can be set in each recipe, and where: told by another process, so that the asker needs no torch."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..base import JobToken
 from .errands import answer, ask_process
 
 
-def describe_recipes(token: JobToken | None = None) -> dict[str, dict[str, Any]]:
-    """Return the JSON schema of each recipe's configuration, by the recipe's name.
+@dataclass(frozen=True)
+class Catalogue:
+    """What there is to choose.
 
-    Takes some seconds, in another process.
+    Parameters
+    ----------
+    schemas : dict
+        JSON schema of each recipe's configuration, by the recipe's name.
+    stages : dict
+        Settings, data and budget of each stage of the recipe `sdcnet`, by preset and stage.
+    devices : list of str
+        Devices of this machine.
+    """
+
+    schemas: dict[str, dict[str, Any]]
+    stages: dict[str, dict[str, dict[str, dict[str, Any]]]]
+    devices: list[str]
+
+
+def read_catalogue(token: JobToken | None = None) -> Catalogue:
+    """Return what there is to choose; takes some seconds, in another process.
 
     Parameters
     ----------
     token : JobToken, optional
         Cancels.
     """
-    found: dict[str, dict[str, Any]] = ask_process("training.describing", token=token)
-    return found
+    return Catalogue(**ask_process("training.describing", token=token))
 
 
 def attribute_sentences(docstring: str) -> dict[str, str]:
@@ -44,11 +61,15 @@ def attribute_sentences(docstring: str) -> dict[str, str]:
 
 
 def main() -> None:
-    """Print the schemas of all recipes."""
+    """Print the catalogue."""
+    from ..forecasting import devices
     from .recipes import RECIPES
+    from .recipes.forecast_settings import SDCNET_STAGES
 
     configs: dict[str, Any] = {name: config for name, (config, _) in RECIPES.items()}
-    answer({name: config.model_json_schema() for name, config in configs.items()})
+    schemas = {name: config.model_json_schema() for name, config in configs.items()}
+    stages: Any = SDCNET_STAGES
+    answer(asdict(Catalogue(schemas, stages, devices())))
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ def ask_process(module: str, *arguments: str, patient: bool = False, token: JobT
 
 
 def answer(value: Any) -> None:
-    """Print what `ask_process` is to return."""
-    print(json.dumps(value), flush=True)
+    """Print what `ask_process` is to return: plain values, and pydantic models as such."""
+    print(json.dumps(value, default=lambda model: model.model_dump(mode="json")), flush=True)
 
 
 def fail(error: CellSimError) -> NoReturn:

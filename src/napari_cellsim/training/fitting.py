@@ -90,9 +90,8 @@ def fit(
         torch.manual_seed(config.seed)
         if processes.first:
             clean(folder.checkpoints)
-        if (
-            folder.state().get("status") != "starting"
-        ):  # else it was reset, and may have been asked for more since
+        # Whoever launched it has reset the commands already, and may have asked for something since.
+        if folder.state().get("status") != "starting":
             folder.control("run")
         for event in _Loop(recipe, config, budget, folder, token or JobToken(), processes).run():
             if processes.first:
@@ -224,9 +223,12 @@ class _Loop:
         if self.saved != self.step:
             yield self._checkpoint()
         self._export()
-        self.folder.write_state("stopped" if stopped else "finished", self.step, self.progress)
         best = None if self.best_step is None else self.best
-        yield self._log(Finished(self.step, str(self.folder.final), stopped, self.best_step, best))
+        event = self._log(Finished(self.step, str(self.folder.final), stopped, self.best_step, best))
+        self.folder.write_state(
+            "stopped" if stopped else "finished", self.step, self.progress
+        )  # the last word
+        yield event
 
     def _one_step(self, batch: Sized) -> Generator[TrainEvent, None, None]:
         progress, parts = self.progress, self.recipe.stepping.parts
@@ -267,10 +269,12 @@ class _Loop:
                 paused = True
                 yield self._checkpoint()
                 yield self._log(Paused(self.step))
+                self.heartbeat = 0.0  # say so at once
             self._beat("paused")
             time.sleep(_POLL)
         if paused:
             self.watch.start(self.seconds)
+            self.heartbeat = 0.0
             yield self._log(Resumed(self.step))
         return command
 

@@ -29,7 +29,8 @@ from .submission import train_command
 LOG = "train.log"
 """Name of the file in the run folder that gets all words of the process."""
 _POLL = 0.25  # seconds between looks into the run folder
-_NICENESS = 10
+NICENESS = 10
+"""By how much a training yields to everything else on the machine (not on Windows, which has a class for that)."""
 _BLOCK = 1 << 20  # bytes of events.jsonl read at once
 
 
@@ -107,7 +108,7 @@ def start_process(
     )
     if patient and sys.platform != "win32":
         with suppress(ProcessLookupError):  # it may be over already
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
     return process
 
 
