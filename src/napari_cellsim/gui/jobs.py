@@ -264,9 +264,12 @@ class Job(QObject):
             raise self.error
         return self.result
 
-    def _start(self) -> None:
+    def _start(self, listed: bool) -> None:
         _running.add(self)
-        worker = create_worker(self._task, _worker_class=JobWorker, _start_thread=False)
+        if listed:
+            worker = create_worker(self._task, _worker_class=JobWorker, _start_thread=False)
+        else:
+            worker = JobWorker(self._task)
         worker.start()
         self._timer.start()
 
@@ -319,7 +322,12 @@ class Job(QObject):
 
 
 def start_job(
-    factory: JobFactory, name: str, *, keep: tuple[type[Event], ...] = (), finish: Finish | None = None
+    factory: JobFactory,
+    name: str,
+    *,
+    keep: tuple[type[Event], ...] = (),
+    finish: Finish | None = None,
+    listed: bool = True,
 ) -> Job:
     """Start a job in a thread worker.
 
@@ -335,6 +343,8 @@ def start_job(
     finish : callable
         Called on the GUI thread with the result of a job that succeeded; returns a generator, of which one step is
         taken per turn of the event loop, so that much to display does not stop the GUI. `Job.finished` comes last.
+    listed : bool
+        Whether napari lists the job among its tasks and asks before it closes; not for a job that only looks on.
 
     Returns
     -------
@@ -342,7 +352,7 @@ def start_job(
         Its handle. Connect to its signals before returning to the event loop.
     """
     job = Job(factory, name, keep, finish)
-    job._start()
+    job._start(listed)
     return job
 
 

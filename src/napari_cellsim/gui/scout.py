@@ -15,6 +15,13 @@ from .jobs import Job, JobFactory, start_job
 class Question(QObject):
     """Asks the same kind of question again and again; answers to questions that are out of date are dropped.
 
+    Parameters
+    ----------
+    name : str
+        What is asked, for people.
+    listed : bool
+        As for `start_job`.
+
     Attributes
     ----------
     answered : Signal
@@ -23,9 +30,10 @@ class Question(QObject):
 
     answered = Signal(object, object)
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, listed: bool = True) -> None:
         super().__init__()
         self._name = name
+        self._listed = listed
         self._job: Job | None = None
         self._next: JobFactory | None = None
 
@@ -50,7 +58,7 @@ class Question(QObject):
 
     def _start(self) -> None:
         assert self._next is not None
-        self._job = start_job(self._next, self._name)
+        self._job = start_job(self._next, self._name, listed=self._listed)
         self._next = None
         self._job.finished.connect(self._finished)
 

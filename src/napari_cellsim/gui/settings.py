@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import platformdirs
 from napari.settings import get_plugin_settings
 
 _SEPARATOR = "|"  # allowed in no Windows path and rare elsewhere
@@ -17,6 +18,17 @@ def forecast_settings():
 def generate_settings():
     """Return the section "Generate": `device`, `number`, `truncation`, `threads`."""
     return get_plugin_settings("napari-cellsim").generate
+
+
+def train_settings():
+    """Return the section "Train": `device`, `runs_folder`."""
+    return get_plugin_settings("napari-cellsim").train
+
+
+def runs_folder() -> Path:
+    """Return the folder with all runs, which need not exist."""
+    chosen = train_settings().runs_folder
+    return Path(chosen) if chosen else platformdirs.user_documents_path() / "CellSim runs"
 
 
 def opened_models() -> list[Path]:

@@ -1,0 +1,109 @@
+"""What can be trained, in a biologist's words. A new recipe needs an entry here and nothing else in the dock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MOVIES, CLASSES, FLOW, PICTURES = "movies", "classes", "flow", "pictures"
+"""What a recipe learns from: plain movies, movies with classes of pixels, with known motion, or single pictures."""
+
+
+@dataclass(frozen=True)
+class TrainChoice:
+    """One thing to train.
+
+    Attributes
+    ----------
+    title, sentence : str
+        What it is called and what it is for.
+    recipe : str
+        Name in ``run.toml``.
+    kind : str
+        Kind of the resulting model, which is also what a training can start from.
+    needs : str
+        One of `MOVIES`, `CLASSES`, `FLOW`, `PICTURES`.
+    settings : dict
+        Settings in which the choice differs from the recipe's own ones.
+    stages : dict
+        Settings' value by what a stage is called; empty for a recipe without stages.
+    start : str
+        Bundled model to start from; "" for fresh weights.
+    generator : bool
+        Whether a finished generator is needed, whose file is the setting `model`.
+    """
+
+    title: str
+    sentence: str
+    recipe: str
+    kind: str
+    needs: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, str] = field(default_factory=dict)
+    start: str = ""
+    generator: bool = False
+
+
+CHOICES = (
+    TrainChoice(
+        "Forecaster (SDC-Net++)",
+        "Learns what happens next on your chip; the model of the Forecast dock. Plain movies are enough.",
+        "sdcnet",
+        "sdcnet",
+        MOVIES,
+        settings={"flow_model": "pwcnet-lite", "segmentation_model": "unet-lite"},
+        stages={
+            "3 – adapt a trained one to my chip": "fine_tune",
+            "1 – motion, from nothing": "flow",
+            "2 – start of the kernels": "kernel_init",
+            "4 – several frames ahead": "multi_frame",
+        },
+        start="sdcnet-lite",
+    ),
+    TrainChoice(
+        "Cell segmentation (U-Net)",
+        "Learns to tell trap, cell of interest, other cells and background apart. Needs movies with labels.",
+        "segmentation",
+        "unet",
+        CLASSES,
+        start="unet-lite",
+    ),
+    TrainChoice(
+        "Motion (PWC-Net optical flow)",
+        "Learns where each pixel of a frame was in the frame before. Needs simulated movies, whose motion is known.",
+        "flow",
+        "pwcnet",
+        FLOW,
+        start="pwcnet-lite",
+    ),
+    TrainChoice(
+        "Picture generator (Cell-GAN)",
+        "Learns to invent pictures of trapped cells that look like yours; the model of the Generate dock.",
+        "cellgan",
+        "cellgan",
+        PICTURES,
+    ),
+    TrainChoice(
+        "Look-alikes (guidance encoder)",
+        "Teaches a finished generator to invent look-alikes of a given picture.",
+        "guidance_encoder",
+        "cellgan",
+        PICTURES,
+        generator=True,
+    ),
+    TrainChoice(
+        "Picture generator (VAE)",
+        "Learns to invent pictures as Cell-GAN does: quicker to train, but blurred.",
+        "vae",
+        "vae",
+        PICTURES,
+    ),
+)
+
+
+def choice_of(recipe: str, settings: dict[str, Any]) -> TrainChoice:
+    """Return the choice that a ``run.toml`` belongs to: the one of its recipe that shares most settings with it."""
+    fitting = [choice for choice in CHOICES if choice.recipe == recipe]
+    if not fitting:
+        return TrainChoice(recipe, "A recipe without a description.", recipe, "", MOVIES)
+    return max(fitting, key=lambda c: sum(1 if settings.get(n) == v else -1 for n, v in c.settings.items()))

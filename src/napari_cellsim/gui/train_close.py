@@ -1,0 +1,99 @@
+"""What to do with a training when napari is closed: stop and keep, keep running, or cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+
+Answer = Literal["stop", "run", "cancel", "back"]
+
+
+class CloseGuard(QObject):
+    """Asks before the window of a dock is closed by its user.
+
+    Parameters
+    ----------
+    dock : QWidget
+        Whose window is watched.
+    running : callable
+        Returns the name of the training that is running, or "".
+    answered : callable
+        Called with "stop", "run" or "cancel".
+    """
+
+    def __init__(self, dock: QWidget, running: Callable[[], str], answered: Callable[[Answer], None]) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        self._running = running
+        self._answered = answered
+        self._window: QMainWindow | None = None
+
+    def watch(self) -> None:
+        """Watch the main window that the dock is in now, floating or not."""
+        above = self._dock.parentWidget()
+        while above is not None and not isinstance(above, QMainWindow):
+            above = above.parentWidget()
+        if above is not self._window:
+            self.release()
+            self._window = above
+            if above is not None:
+                above.installEventFilter(self)
+
+    def release(self) -> None:
+        """Watch nothing any more."""
+        window, self._window = self._window, None
+        if window is not None:
+            window.removeEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Answer a request to close the window."""
+        if (
+            event.type() != QEvent.Type.Close
+            or watched is not self._window
+            or not _can_stay_open(self._window)
+        ):
+            return False
+        name = self._running()
+        if not name:
+            return False
+        answer = ask(self._window, name)
+        if answer == "back":
+            event.ignore()
+            return True
+        self._answered(answer)
+        return False
+
+
+def ask(window: QWidget, name: str) -> Answer:
+    """Ask what to do with the training of that name."""
+    box = QMessageBox(window)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("CellSim: a training is running")
+    box.setText(f"The training {name} is running.")
+    box.setInformativeText(
+        "It does not need napari. If it keeps running, you find it again in the Train dock the next time."
+    )
+    role = QMessageBox.ButtonRole
+    buttons: dict[object, Answer] = {
+        box.addButton("Stop and keep model", role.AcceptRole): "stop",
+        box.addButton("Keep running", role.AcceptRole): "run",
+        box.addButton("Cancel training", role.DestructiveRole): "cancel",
+    }
+    back = box.addButton("Back to napari", role.RejectRole)
+    box.setEscapeButton(back)
+    box.setDefaultButton(next(button for button, answer in buttons.items() if answer == "run"))
+    box.setWindowModality(Qt.WindowModality.WindowModal)
+    box.exec_()
+    answer = buttons.get(box.clickedButton(), "back")
+    box.deleteLater()
+    return answer
+
+
+def _can_stay_open(window: QMainWindow) -> bool:
+    """Return False for a window that a script closes with `viewer.close()`: napari has taken it to pieces by then."""
+    canvas = window.centralWidget()
+    parts = canvas.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    return window.isVisible() and any(not part.isHidden() for part in parts)

@@ -1,0 +1,143 @@
+"""What the Train dock does away from the GUI thread: catalogue, probe, start, watching; no widget, no torch."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..base import CellSimError, Event, JobToken, Progress
+from ..data import atomic_path
+from ..models.registry import read_entry, user_model_folder
+from ..training import supervision
+from ..training.config import FitConfig
+from ..training.describing import Catalogue, read_catalogue
+from ..training.probe import Probe, probe
+from ..training.run import write_run
+from ..training.run_folder import write_text
+from ..training.runs import RunSummary, list_runs
+from .train_data import provide_data
+from .train_request import TrainRequest
+
+_KEPT = "model.txt"  # in the run folder: which model file the finished model was copied to
+_catalogue: list[Catalogue] = []
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run that was started."""
+
+    run: Path
+    process: subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How a run that was watched has ended, and the file of its model among the user's models."""
+
+    ended: supervision.Ended
+    model: Path | None
+
+
+def catalogue(token: JobToken | None = None) -> Catalogue:
+    """Return what can be set, read once per session."""
+    if not _catalogue:
+        _catalogue.append(read_catalogue(token))
+    return _catalogue[0]
+
+
+def start_job(request: TrainRequest, token: JobToken) -> Generator[Event, None, Started]:
+    """Check everything, write data and run folder, and start the training.
+
+    Raises
+    ------
+    CellSimError
+        If something about the request is wrong; no run folder stays then.
+    """
+    if (request.run / "run.toml").exists():
+        raise CellSimError(f"There is a run called {request.run.name!r} already; choose another name.")
+    made = not request.run.exists()
+    try:
+        yield from _write(request, request.run, token, few=False)
+    except BaseException:
+        if made:
+            shutil.rmtree(request.run, ignore_errors=True)
+        raise
+    return Started(request.run, supervision.launch(request.run))
+
+
+def resume_job(run: Path, token: JobToken) -> Started:
+    """Go on with a run that is not being trained."""
+    return Started(run, supervision.launch(run))
+
+
+def probe_job(request: TrainRequest, token: JobToken) -> Generator[Event, None, Probe]:
+    """Do some steps of the training and tell how long all of it would take."""
+    with tempfile.TemporaryDirectory(prefix="cellsim-probe-", ignore_cleanup_errors=True) as folder:
+        yield from _write(request, Path(folder), token, few=True)
+        yield Progress(0, 0, "doing 20 steps in the background")
+        return probe(folder, token=token)
+
+
+def watch_job(
+    run: Path, process: subprocess.Popen[bytes] | None, token: JobToken
+) -> Generator[Event, None, Followed]:
+    """Follow a run until it ends, and put its model among the user's."""
+    import pyqtgraph  # noqa: F401 - 0.2 s that the GUI thread would otherwise stand still
+
+    ended = yield from supervision.watch(run, process, token)
+    return Followed(ended, None if ended.model is None else keep_model(run, ended.model))
+
+
+def scan(root: Path) -> list[RunSummary]:
+    """Return the runs in a folder, after putting finished models among the user's that nobody was there to see."""
+    found = list_runs(root)
+    for summary in found:
+        if (
+            summary.status in ("finished", "stopped")
+            and summary.model
+            and not (summary.path / _KEPT).exists()
+        ):
+            keep_model(summary.path, summary.model)
+    return found
+
+
+def keep_model(run: Path, model: Path) -> Path:
+    """Copy the finished model of a run into the folder of the user's models and return its file there.
+
+    A model whose name belongs to another one already, as that of a bundled generator with a new encoder, stays where it
+    is.
+    """
+    entry = read_entry(model)
+    target = user_model_folder() / f"{entry.name}.safetensors"
+    note = run / _KEPT
+    mine = note.is_file() and note.read_text(encoding="utf-8") == str(target)
+    if entry.problem is not None or entry.name != run.name or (target.exists() and not mine):
+        target = model
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(target) as draft:
+            shutil.copyfile(model, draft)
+    write_text(note, str(target))
+    return target
+
+
+def _write(request: TrainRequest, run: Path, token: JobToken, *, few: bool) -> Generator[Event, None, None]:
+    fit = _checked(request)
+    yield Progress(0, 0, "looking at the settings")
+    known = catalogue(token)
+    folder = yield from provide_data(request.data, request.choice.needs, run / "data", token, few=few)
+    write_run(run, request.choice.recipe, request.run_settings(folder, known), fit)
+
+
+def _checked(request: TrainRequest) -> FitConfig:
+    try:
+        return request.fit_config()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CellSimError(f"The setting {first['loc'][-1]} is not usable: {first['msg']}.") from error
