@@ -143,6 +143,19 @@ def phantom_chip(phantom_field, tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def phantom_store(phantom_chip, phantom_field, tmp_path_factory):
+    """Crops of the nine traps of the first position, made without a viewer."""
+    from napari_cellsim import datasets
+    from napari_cellsim.datasets.tracking import Track
+
+    experiment = datasets.open_experiment(phantom_chip, pixel_size=0.25, interval=10)
+    traps = datasets.Traps.from_centres(phantom_field.centres, (48, 72))
+    located = datasets.Located("pos1", traps, Track.still(4))
+    out = tmp_path_factory.mktemp("store") / "crops.zarr"
+    return datasets.run(datasets.crop_job(experiment, out, [located], size=64))
+
+
 @pytest.fixture
 def dataset_dock(make_napari_viewer):
     """A viewer's Dataset dock, added as the Plugins menu adds it."""
