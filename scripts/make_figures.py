@@ -17,6 +17,7 @@ mpl.use("svg")
 import generator_figures as cellgan
 import matplotlib.pyplot as plt
 import numpy as np
+import training_figures as training
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
@@ -147,7 +148,7 @@ STYLE = {
 
 def main() -> None:
     """Write the pictures."""
-    drawn = {"sdc.svg": spatially_displaced_convolution, **cellgan.DRAWN}
+    drawn = {"sdc.svg": spatially_displaced_convolution, **cellgan.DRAWN, **training.DRAWN}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -108,6 +108,8 @@ class SequenceDiscriminator(nn.Module):
             return self._judge(frames)
 
     def _judge(self, frames: Tensor) -> Tensor:
+        # Centred, because weights of norm one can hardly take a common brightness away.
+        frames = 2 * frames - 1
         stride = self.config.trunk_stride
         if stride > 1:
             height, width = (size - size % stride for size in frames.shape[-2:])

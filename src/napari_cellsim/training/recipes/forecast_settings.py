@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
+from ..augmentation import Augmentation
 from ..config import FitConfig
 from ..recipe import RecipeConfig
 from .common import DataConfig
@@ -106,34 +107,44 @@ _LITE: dict[str, Any] = {
     "discriminator_preset": "lite",
     "encoder_lr": 1e-3,
     "head_lr": 1e-3,
-    "discriminator_lr": 3e-4,
+    "discriminator_lr": 1e-3,
     "robust_alpha": (1.0, 1.999),
     "model_name": "sdcnet-lite",
 }
 
+# The thesis mirrors pictures and nothing else (§4.5).
+_MIRRORED = Augmentation.none().model_copy(update={"flip": True})
+_THESIS_DATA: dict[str, Any] = {"batch": 64, "crop": 256, "augmentation": _MIRRORED}
+# Targets with strong camera noise would only raise the floor of the loss.
+_LITE_DATA: dict[str, Any] = {
+    "batch": 4,
+    "crop": 128,
+    "augmentation": Augmentation(noise=0.2, noise_sigma=(0.001, 0.008)),
+}
+
 SDCNET_STAGES: dict[str, dict[Stage, dict[str, dict[str, Any]]]] = {
     "thesis": {
-        "flow": {"settings": _THESIS, "data": {"batch": 64, "crop": 256}, "fit": {"epochs": 5}},
-        "kernel_init": {"settings": _THESIS, "data": {"batch": 64, "crop": 256}, "fit": {"epochs": 1}},
-        "fine_tune": {"settings": _THESIS, "data": {"batch": 64, "crop": 256}, "fit": {"epochs": 20}},
+        "flow": {"settings": _THESIS, "data": _THESIS_DATA, "fit": {"epochs": 5}},
+        "kernel_init": {"settings": _THESIS, "data": _THESIS_DATA, "fit": {"epochs": 1}},
+        "fine_tune": {"settings": _THESIS, "data": _THESIS_DATA, "fit": {"epochs": 20}},
         "multi_frame": {
             "settings": _THESIS | {"roll_out": ((0.0, 4), (0.67, 7))},
-            "data": {"batch": 1, "crop": 256},
+            "data": _THESIS_DATA | {"batch": 1},
             "fit": {"epochs": 5},
         },
     },
     "lite": {
-        "flow": {"settings": _LITE, "data": {"batch": 4, "crop": 128}, "fit": {"steps": 800}},
-        "kernel_init": {"settings": _LITE, "data": {"batch": 4, "crop": 128}, "fit": {"steps": 40}},
+        "flow": {"settings": _LITE, "data": _LITE_DATA, "fit": {"steps": 800, "average": 0.99}},
+        "kernel_init": {"settings": _LITE, "data": _LITE_DATA, "fit": {"steps": 40}},
         "fine_tune": {
             "settings": _LITE | {"roll_out": ((0.0, 1), (0.5, 3))},
-            "data": {"batch": 4, "crop": 128},
-            "fit": {"steps": 600},
+            "data": _LITE_DATA,
+            "fit": {"steps": 600, "average": 0.99},
         },
         "multi_frame": {
             "settings": _LITE | {"encoder_lr": 3e-4, "head_lr": 3e-4, "roll_out": ((0.0, 4), (0.67, 7))},
-            "data": {"batch": 4, "crop": 128},
-            "fit": {"steps": 240},
+            "data": _LITE_DATA,
+            "fit": {"steps": 240, "average": 0.99},
         },
     },
 }
