@@ -224,11 +224,11 @@ class _Loop:
             yield self._checkpoint()
         self._export()
         best = None if self.best_step is None else self.best
-        event = self._log(Finished(self.step, str(self.folder.final), stopped, self.best_step, best))
+        end = self._log(Finished(self.step, str(self.folder.final), stopped, self.best_step, best))
         self.folder.write_state(
             "stopped" if stopped else "finished", self.step, self.progress
         )  # the last word
-        yield event
+        yield end
 
     def _one_step(self, batch: Sized) -> Generator[TrainEvent, None, None]:
         progress, parts = self.progress, self.recipe.stepping.parts
