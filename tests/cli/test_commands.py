@@ -23,6 +23,7 @@ COMMANDS = (
     "encode",
     "phantom",
     "crop",
+    "import-movie",
     "models",
     "import-weights",
     "train",

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..base import CellSimError, JobCancelled
-from . import crop, demo, doctor, forecast, generate, models, phantom, train
+from . import crop, demo, doctor, forecast, generate, import_movie, models, phantom, train
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -67,6 +67,7 @@ app.command("phantom")(phantom.phantom)
 app.command("models")(models.models)
 app.command("import-weights")(models.import_weights)
 app.command("crop")(crop.crop)
+app.command("import-movie")(import_movie.import_movie)
 app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 

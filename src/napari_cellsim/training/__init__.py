@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..base.lazy import lazily
 
 if TYPE_CHECKING:
-    from . import losses, robust
+    from . import labels, losses, movies, robust, unsupervised
     from .adamp import AdamP
     from .config import FitConfig
     from .events import (
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         CellGANRecipe,
         FlowConfig,
         FlowRecipe,
+        FlowUnsupervisedConfig,
+        FlowUnsupervisedRecipe,
         GuidanceEncoderConfig,
         GuidanceEncoderRecipe,
         SDCNetConfig,
@@ -58,6 +60,8 @@ _HOME = {
     "FitConfig": "config",
     "FlowConfig": "recipes",
     "FlowRecipe": "recipes",
+    "FlowUnsupervisedConfig": "recipes",
+    "FlowUnsupervisedRecipe": "recipes",
     "GuidanceEncoderConfig": "recipes",
     "GuidanceEncoderRecipe": "recipes",
     "Paused": "events",
@@ -97,6 +101,8 @@ __all__ = [
     "FitConfig",
     "FlowConfig",
     "FlowRecipe",
+    "FlowUnsupervisedConfig",
+    "FlowUnsupervisedRecipe",
     "GuidanceEncoderConfig",
     "GuidanceEncoderRecipe",
     "Paused",
@@ -117,13 +123,16 @@ __all__ = [
     "VAERecipe",
     "Validated",
     "fit",
+    "labels",
     "losses",
+    "movies",
     "read_run",
     "robust",
     "sdcnet_run",
     "submit",
     "train",
+    "unsupervised",
     "write_run",
 ]
 
-__getattr__ = lazily(__name__, _HOME, ("losses", "robust"))
+__getattr__ = lazily(__name__, _HOME, ("labels", "losses", "movies", "robust", "unsupervised"))

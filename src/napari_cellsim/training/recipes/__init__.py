@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .cellgan import CellGANConfig, CellGANRecipe
 from .flow import FlowConfig, FlowRecipe
+from .flow_unsupervised import FlowUnsupervisedConfig, FlowUnsupervisedRecipe
 from .forecast import SDCNetRecipe
 from .forecast_settings import SDCNetConfig
 from .guidance_encoder import GuidanceEncoderConfig, GuidanceEncoderRecipe
@@ -13,6 +14,7 @@ from .vae import VAEConfig, VAERecipe
 RECIPES = {
     "segmentation": (SegmentationConfig, SegmentationRecipe),
     "flow": (FlowConfig, FlowRecipe),
+    "flow_unsupervised": (FlowUnsupervisedConfig, FlowUnsupervisedRecipe),
     "sdcnet": (SDCNetConfig, SDCNetRecipe),
     "cellgan": (CellGANConfig, CellGANRecipe),
     "guidance_encoder": (GuidanceEncoderConfig, GuidanceEncoderRecipe),
@@ -25,6 +27,8 @@ __all__ = [
     "CellGANRecipe",
     "FlowConfig",
     "FlowRecipe",
+    "FlowUnsupervisedConfig",
+    "FlowUnsupervisedRecipe",
     "GuidanceEncoderConfig",
     "GuidanceEncoderRecipe",
     "SDCNetConfig",
