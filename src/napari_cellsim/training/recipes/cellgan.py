@@ -17,10 +17,11 @@ from .. import adversarial
 from ..ada import AdaptiveAugmentation
 from ..adamp import AdamP
 from ..hessian import hessian_penalty
-from ..pictures import PictureBatch, PictureConfig, PictureFeeder
-from ..recipe import Recipe, RecipeConfig
+from ..pictures import PictureBatch, PictureConfig
+from ..recipe import RecipeConfig
 from .common import device_of, parameter_groups
 from .fitting import load_fitting
+from .picture_recipe import PictureRecipe
 from .previews import sheet
 
 _SAMPLES = 256  # pictures per validation
@@ -90,7 +91,7 @@ class CellGANConfig(RecipeConfig):
     model_name: str = "cellgan-lite"
 
 
-class CellGANRecipe(Recipe):
+class CellGANRecipe(PictureRecipe):
     """One discriminator step, then one generator step, with lazy penalties.
 
     Parameters
@@ -102,17 +103,19 @@ class CellGANRecipe(Recipe):
     name: ClassVar[str] = "cellgan"
     metric: ClassVar[str] = "domain_frechet_distance"
     averaged: ClassVar[tuple[str, ...]] = ("generator", "mapping")
+    config: CellGANConfig
 
     def __init__(self, config: CellGANConfig) -> None:
-        super().__init__()
-        self.clip = 0.0
-        self.config = c = config
+        super().__init__(config)
+        self.clip, c = 0.0, config
         settings: dict[str, Any] = {**c.overrides, "size": c.data.size, "frames": c.data.frames}
         networks = Model.create(c.model_name, "cellgan", c.preset, **settings).networks
         self.generator: Any = networks["cellgan"]
         self.mapping: Any = networks["mapping"]
         self.discriminator: Any = networks["discriminator"]
-        for network in networks.values():  # a quarter faster in bfloat16; torch's types do not know the argument
+        for (
+            network
+        ) in networks.values():  # a quarter faster in bfloat16; torch's types do not know the argument
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.path = adversarial.PathLength()
         self.augmentation: Any = nn.Identity()
@@ -132,8 +135,6 @@ class CellGANRecipe(Recipe):
         )
         self.optimisers["discriminator"] = self._optimiser((self.discriminator, c.lr))
         self.optimisers["generator"] = self._optimiser((self.generator, c.lr), (self.mapping, c.mapping_lr))
-        self._pictures = c.data.pictures("train")
-        self._feeder = PictureFeeder(self._pictures, c.data)
         self._real: np.ndarray | None = None
 
     def _optimiser(self, *parts: tuple[nn.Module, float]) -> AdamP:
@@ -144,10 +145,6 @@ class CellGANRecipe(Recipe):
             for group in parameter_groups(module.parameters(), lr, c.weight_decay)
         ]
         return AdamP(groups, betas=c.betas)
-
-    def batch(self, step: int, progress: float) -> PictureBatch:
-        """Return real pictures."""
-        return self._feeder(step)
 
     def losses(self, batch: PictureBatch, progress: float) -> dict[str, Tensor]:
         """Return the losses of both networks on a batch, without penalties; nothing is updated."""
@@ -297,12 +294,11 @@ class CellGANRecipe(Recipe):
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model: generator, mapping network and discriminator."""
         values: dict[str, JsonValue] = {**self.validate()}
-        shown = training["steps"] * self.config.data.batch
         about = self.config.data.card(
             self._pictures,
             description="Generates pictures of trapped yeast.",
             metrics=values,
-            training=training | {"images_shown": shown, "settings": self.config.model_dump(mode="json")},
+            training=self._account(training),
         )
         networks = {"cellgan": self.generator, "mapping": self.mapping, "discriminator": self.discriminator}
         Model(self.config.model_name, "cellgan", networks, about).save(path)

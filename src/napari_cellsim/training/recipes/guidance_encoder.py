@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from ... import nets
 from ...base import CellSimError
 from ...models import Model, load_model
-from ..pictures import PictureBatch, PictureConfig, PictureFeeder
-from ..recipe import Recipe, RecipeConfig
+from ..pictures import PictureBatch, PictureConfig
+from ..recipe import RecipeConfig
 from .common import adamp, device_of, mean
 from .fitting import load_fitting
+from .picture_recipe import PictureRecipe
 from .previews import sheet
 
 _MEAN_CODES = 10_000  # MODELS.md §4.3
@@ -57,7 +58,7 @@ class GuidanceEncoderConfig(RecipeConfig):
     latent_weight: float = Field(1.0, ge=0)
 
 
-class GuidanceEncoderRecipe(Recipe):
+class GuidanceEncoderRecipe(PictureRecipe):
     """Mean ``|G(E(x)) - x|`` over real and mean ``|E(G(w)) - w|`` over generated pictures (Reich 2020, §5.1.5).
 
     With a head for W+, half of the real pictures are drawn from there, and both heads answer for generated ones.
@@ -75,10 +76,10 @@ class GuidanceEncoderRecipe(Recipe):
 
     name: ClassVar[str] = "guidance_encoder"
     averaged: ClassVar[tuple[str, ...]] = ("encoder",)
+    config: GuidanceEncoderConfig
 
     def __init__(self, config: GuidanceEncoderConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.model = _finished(config.model, config.data)
         self.generator: nn.Module = self.model.networks["cellgan"]
         self.mapping: nn.Module = self.model.networks["mapping"]
@@ -95,13 +96,6 @@ class GuidanceEncoderRecipe(Recipe):
                 encoder.start_at(self.mapping(_codes(_MEAN_CODES, self.latent)).mean(0))
         self.modules["encoder"] = encoder
         self.optimisers["encoder"] = adamp(encoder.parameters(), config.lr, config.weight_decay)
-        self._pictures = config.data.pictures("train")
-        self._feeder = PictureFeeder(self._pictures, config.data)
-        self._validation: Tensor | None = None
-
-    def batch(self, step: int, progress: float) -> PictureBatch:
-        """Return real pictures."""
-        return self._feeder(step)
 
     def losses(self, batch: PictureBatch, progress: float) -> dict[str, Tensor]:
         """Return the loss and its parts."""
@@ -134,7 +128,7 @@ class GuidanceEncoderRecipe(Recipe):
         found: dict[str, list[Tensor]] = {name: [] for name in (*spaces, "latent", "guess")}
         codes = _codes(_VALIDATION, self.latent).split(_CHUNK)
         centre = self._latents(_codes(_MEAN_CODES, self.latent)).mean(0, keepdim=True)
-        for real in self._held_out().split(_CHUNK):
+        for real in self._held_out(_VALIDATION).split(_CHUNK):
             real = real.to(device_of(self.encoder))
             for name, plus in spaces.items():
                 found[name].append(self._error(self.encoder(real, plus=plus), real))
@@ -151,7 +145,7 @@ class GuidanceEncoderRecipe(Recipe):
     def preview(self) -> np.ndarray:
         """Return a sheet (H, W) uint8: held-out pictures, and those drawn from their W and W+."""
         self._follow(device_of(self.encoder))
-        real = self._held_out()[:_PREVIEW].to(device_of(self.encoder))
+        real = self._held_out(_VALIDATION)[:_PREVIEW].to(device_of(self.encoder))
         drawn = [
             self._draw(self.encoder(real, plus=plus))
             for plus in ((False, True) if self.config.plus else (False,))
@@ -172,11 +166,6 @@ class GuidanceEncoderRecipe(Recipe):
     def _error(self, latents: Tensor, real: Tensor) -> Tensor:
         return (self._draw(latents) - real).abs().flatten(1).mean(1)
 
-    def _held_out(self) -> Tensor:
-        if self._validation is None:
-            self._validation = self.config.data.pictures("validation").all(_VALIDATION)
-        return self._validation
-
     def _follow(self, device: torch.device) -> None:
         """Bring the frozen networks, which `fit` knows nothing of, to the encoder's device."""
         if device_of(self.generator) != device:
@@ -191,12 +180,7 @@ class GuidanceEncoderRecipe(Recipe):
                 "metrics": {**card.metrics, "encoder": {**values}},
                 "training": {
                     **card.training,
-                    "encoder": training
-                    | {
-                        "images_shown": training["steps"] * self.config.data.batch,
-                        "settings": self.config.model_dump(mode="json"),
-                        "generator_hash": self.model.hash,
-                    },
+                    "encoder": self._account(training) | {"generator_hash": self.model.hash},
                 },
             }
         )

@@ -13,10 +13,11 @@ from torch import Tensor
 from ... import nets
 from ...models import Model
 from ...nets.vae import kl_divergence
-from ..pictures import PictureBatch, PictureConfig, PictureFeeder
-from ..recipe import Recipe, RecipeConfig
+from ..pictures import PictureBatch, PictureConfig
+from ..recipe import RecipeConfig
 from .common import device_of, mean
 from .fitting import load_fitting
+from .picture_recipe import PictureRecipe
 from .previews import sheet
 
 _VALIDATION = 128  # pictures
@@ -53,7 +54,7 @@ class VAEConfig(RecipeConfig):
     model_name: str = "vae-lite"
 
 
-class VAERecipe(Recipe):
+class VAERecipe(PictureRecipe):
     """Reconstruction and divergence, as negative log-likelihood per pixel (Kingma and Welling, ICLR 2014, eq. 10).
 
     Parameters
@@ -63,10 +64,10 @@ class VAERecipe(Recipe):
     """
 
     name: ClassVar[str] = "vae"
+    config: VAEConfig
 
     def __init__(self, config: VAEConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         shape = {"size": config.data.size, "frames": config.data.frames}
         network: Any = nets.create("vae", config.preset, **{**config.overrides, **shape})
         if config.start:
@@ -74,13 +75,6 @@ class VAERecipe(Recipe):
         self.network: nets.ResidualVAE = network
         self.modules["network"] = network
         self.optimisers["network"] = torch.optim.Adam(network.parameters(), config.lr)
-        self._pictures = config.data.pictures("train")
-        self._feeder = PictureFeeder(self._pictures, config.data)
-        self._validation: Tensor | None = None
-
-    def batch(self, step: int, progress: float) -> PictureBatch:
-        """Return pictures."""
-        return self._feeder(step)
 
     def losses(self, batch: PictureBatch, progress: float) -> dict[str, Tensor]:
         """Return the loss per pixel, and its parts: mean squared error, and divergence in nats per picture."""
@@ -96,7 +90,7 @@ class VAERecipe(Recipe):
         """Return the losses on held-out pictures, decoded from the mean of their codes."""
         self.network.eval()
         try:
-            chunks = self._held_out().split(_CHUNK)
+            chunks = self._held_out(_VALIDATION).split(_CHUNK)
             found = [self.losses(PictureBatch(c, 0).to(device_of(self.network)), 1.0) for c in chunks]
         finally:
             self.network.train()
@@ -110,18 +104,13 @@ class VAERecipe(Recipe):
     def preview(self) -> np.ndarray:
         """Return a sheet (H, W) uint8: held-out pictures, their reconstructions, and samples of fixed codes."""
         device = device_of(self.network)
-        real = self._held_out()[:_PREVIEW].to(device)
+        real = self._held_out(_VALIDATION)[:_PREVIEW].to(device)
         source = torch.Generator().manual_seed(0)
         codes = torch.randn(_PREVIEW, self.network.config.latent, generator=source)
         self.network.eval()
         rows = [real, self.network(real)[0], self.network.decode(codes.to(device))[: len(real)]]
         self.network.train()
         return sheet(rows)
-
-    def _held_out(self) -> Tensor:
-        if self._validation is None:
-            self._validation = self.config.data.pictures("validation").all(_VALIDATION)
-        return self._validation
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model."""
@@ -130,10 +119,6 @@ class VAERecipe(Recipe):
             self._pictures,
             description="Variational autoencoder of pictures of trapped yeast: the baseline beside Cell-GAN.",
             metrics=values,
-            training=training
-            | {
-                "images_shown": training["steps"] * self.config.data.batch,
-                "settings": self.config.model_dump(mode="json"),
-            },
+            training=self._account(training),
         )
         Model(self.config.model_name, "vae", {"vae": self.network}, about).save(path)
