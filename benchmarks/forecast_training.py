@@ -19,6 +19,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -33,6 +34,7 @@ from napari_cellsim.evaluation import bootstrap_interval, metrics, ratio_interva
 from napari_cellsim.evaluation.baselines import blurred_copy_last, constant_flow, copy_last, tune_sigma
 from napari_cellsim.training import RunFolder, StepLogged, read_run, sdcnet_run, train, write_run
 from napari_cellsim.training.feeding import cut
+from napari_cellsim.training.recipes.forecast_kernels import one_hot_kernels
 from napari_cellsim.training.sequences import Sequence, find_sequences
 from napari_cellsim.training.simulated import generate_phantoms
 
@@ -107,7 +109,7 @@ def main() -> None:
         ("constant_flow", constant_flow),
     ):
         scores[name] = remembered(
-            options.runs / f"{name}.json", f"{len(tests)} {sigma}", lambda f=forecast: judge(tests, f)
+            options.runs / f"{name}.json", f"{len(tests)} {sigma}", partial(judge, tests, forecast)
         )
     for run in RUNS:
         rows[run.name] = fit(run, data, options)
@@ -116,7 +118,7 @@ def main() -> None:
         scores[run.name] = remembered(
             final.with_name("evaluation.json"),
             f"{len(tests)} {model.hash}",
-            lambda m=model: judge(tests, forecaster(m)),
+            partial(judge, tests, forecaster(model, warp_only=run.stage == "flow")),
         )
         rows[run.name]["model"] = model.hash
     results = {
@@ -231,8 +233,8 @@ def pictures(sequence: Sequence) -> np.ndarray:
     return batch.images[0, :, 0].numpy()
 
 
-def forecaster(model: cs.Model) -> Callable[[np.ndarray, int], np.ndarray]:
-    """Return a function that forecasts (T, Y, X) with a model and its partners."""
+def forecaster(model: cs.Model, *, warp_only: bool) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Return a function that forecasts (T, Y, X) with a model and its partners; `warp_only` before it has kernels."""
     flow = cs.load_model("pwcnet-lite").network
     segmenter = cs.load_model("unet-lite").network
 
@@ -240,7 +242,8 @@ def forecaster(model: cs.Model) -> Callable[[np.ndarray, int], np.ndarray]:
     def forecast(past: np.ndarray, steps: int) -> np.ndarray:
         history = torch.from_numpy(past)[None, :, None]
         segment = lambda frame: torch.softmax(segmenter(frame), 1)  # noqa: E731
-        return nets.roll_out(model.network, history, steps, flow, segment).frames[0, :, 0].numpy()
+        with one_hot_kernels(model.network, warp_only):
+            return nets.roll_out(model.network, history, steps, flow, segment).frames[0, :, 0].numpy()
 
     return forecast
 
