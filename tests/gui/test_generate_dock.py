@@ -175,7 +175,22 @@ def test_out_of_memory_is_explained(generate_dock):
     finally:
         handle.remove()
     assert "memory" in generate_dock.message
+    assert "region" not in generate_dock.message
     assert len(generate_dock.run(n=1).wait(60)) == 1
+
+
+def test_layers_are_added_in_one_turn_of_the_event_loop_and_painted_in_another(generate_dock, qtbot):
+    painted = []
+    generate_dock.viewer.layers.events.inserted.connect(
+        lambda _event: painted.append(generate_dock._view.updatesEnabled())
+    )
+    generate_dock.run(n=2).wait(60)
+    generate_dock.interpolate([0, 1], steps=2).wait(60)
+    generate_dock.mix([0], [1]).wait(60)
+    generate_dock.edit([1.0], picture=0)
+    qtbot.waitUntil(lambda: len(painted) == 5, timeout=60_000)
+    assert painted == [False] * 5
+    qtbot.waitUntil(generate_dock._view.updatesEnabled)
 
 
 def test_one_job_at_a_time(generate_dock):

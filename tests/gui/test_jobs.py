@@ -82,6 +82,25 @@ def test_runtime_error_is_not_swallowed(qtbot):
 
 
 @pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (MemoryError(), "computer ran out of memory; choose fewer pictures, then run again."),
+        (
+            RuntimeError("CUDA out of memory"),
+            "graphics card ran out of memory; choose fewer pictures, or set Device to cpu, then run again.",
+        ),
+    ],
+)
+def test_a_full_memory_is_met_with_the_advice_of_the_job(qtbot, error, end):
+    def job(token):
+        raise error
+
+    with pytest.raises(CellSimError) as caught:
+        start_job(job, "Generating", relief="choose fewer pictures").wait(10)
+    assert str(caught.value).endswith(end)
+
+
+@pytest.mark.parametrize(
     ("error", "words"),
     [
         (MemoryError(), "computer ran out of memory"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..evaluation import ErrorCurve
 
 _PREVIEW_DELAY_MS = 500
+_RELIEF = "choose a smaller region or fewer steps"
 _BUSY = "A job is still running in this dock; wait for it or press Cancel."
 
 
@@ -216,7 +217,7 @@ class ForecastDock(QWidget):
     def _start(self, factory: JobFactory, name: str, finish: Finish | None) -> Job:
         if self.job is not None:
             raise CellSimError(_BUSY)
-        job = start_job(factory, name, keep=(FrameReady,), finish=finish)
+        job = start_job(factory, name, keep=(FrameReady,), finish=finish, relief=_RELIEF)
         self._view.bar.follow(job)
         self._view.run_button.setEnabled(False)
         self._links.running_job = job.token

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 
 from ..base import Event
 from ..generation import PicturesReady, RefinementReady
@@ -16,6 +16,8 @@ from .generate_editor import Edited
 from .generate_request import Computing
 from .generate_view import GenerateView
 from .generate_work import Found, GuideReady
+from .painting import paint_later
+from .results import add_layers
 from .widgets import say
 
 if TYPE_CHECKING:
@@ -85,7 +87,10 @@ class GenerateDisplay:
         """Turn the growing layer into the result."""
         assert self.live is not None
         yield
-        self._took(self.live.become(pictures), pictures)
+        layer = self.live.become(pictures)
+        if layer is None:
+            layer = yield from self._add(pictures)
+        self._took(layer, pictures)
         config = pictures.provenance.get("config", {})
         height, width = pictures.images.shape[-2:]
         facts = [f"Made: {_count(len(pictures), 'picture')} of {height} × {width} px"]
@@ -99,7 +104,7 @@ class GenerateDisplay:
         refined = "refined " if any(record.get("steps") for record in pictures.records) else ""
         # napari's layer list cuts long names in the middle, so what a layer shows comes before whose it is
         name = f"{refined}look-alike (generated) {pictures.name.removesuffix(' look-alike')}"
-        self._took(layers.add(self._viewer, pictures, name=name), pictures)
+        self._took((yield from self._add(pictures, name=name)), pictures)
         self.guided = pictures
         assert pictures.guides is not None
         pair = self._view.guide.pair
@@ -110,12 +115,9 @@ class GenerateDisplay:
     def added(self, pictures: Generated) -> Iterator[None]:
         """Add a walk or a grid, a grid also as one picture of all."""
         yield
-        if pictures.grid is None:
-            layer = layers.add(self._viewer, pictures)
-        else:
-            layer = layers.add(self._viewer, pictures, visible=False)
-            yield
-            layers.add_mosaic(self._viewer, pictures)
+        layer = yield from self._add(pictures, visible=pictures.grid is None)
+        if pictures.grid is not None:
+            yield from add_layers(self._viewer, [layers.mosaic_data(pictures)], self._view)
         self._took(layer, pictures)
         say(self._view.explore.notes, "<br>".join(f"• {note}" for note in pictures.notes))
 
@@ -132,13 +134,13 @@ class GenerateDisplay:
         if self.base is None or edited.wish.picture is not self.base.picture:
             return
         self._view.explore.show_variances(edited.variances)
-        data, meta, _ = layers.layer_data(edited.picture, self._viewer)
+        data, meta, kind = layers.layer_data(edited.picture, self._viewer)
         if self._edited is None or self._edited not in self._viewer.layers:
             # the grey scale of the picture it came from, so that brightening shows
             limits = layers.layer_data(self.base.picture, self._viewer)[1]["contrast_limits"]
-            self._edited = layers.add(
-                self._viewer, edited.picture, contrast_limits=limits, name=f"changed {self.base.title}"
-            )
+            meta |= {"contrast_limits": limits, "name": f"changed {self.base.title}"}
+            paint_later(self._view)
+            self._edited = self._viewer.add_layer(Layer.create(data, meta, kind))
             self._view.explore.keep_button.setEnabled(True)
         else:
             self._edited.data = data
@@ -149,6 +151,15 @@ class GenerateDisplay:
         """Leave the layer of changes alone from now on."""
         self._edited = self.base = None
         self._view.explore.say_editing("")
+
+    def _add(self, pictures: Generated, **changes: Any) -> Generator[None, None, Image]:
+        """Add a layer of pictures, with other display settings than their own."""
+        data, meta, kind = layers.layer_data(pictures, self._viewer)
+        for layer in add_layers(self._viewer, [(data, meta | changes, kind)], self._view):
+            if layer is not None:
+                added = layer
+            yield
+        return added
 
     def _took(self, layer: Image, pictures: Generated) -> None:
         self.result = pictures

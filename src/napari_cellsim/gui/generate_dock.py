@@ -25,6 +25,7 @@ from .scout import Question
 if TYPE_CHECKING:
     from ..generation import Generated
 
+_RELIEF = "choose fewer pictures or steps at once"
 _BUSY = "A job is still running in this dock; wait for it or press Cancel."
 
 
@@ -114,7 +115,7 @@ class GenerateDock(QWidget, ExploreMethods):
         request = self._view.sample.request(computing, **choices)
         entry = self._view.model_form.entry(computing.model)
         self._display.live = layers.LivePictures(
-            self._viewer, request.n, entry.card.pixel_size if entry else None
+            self._viewer, request.n, entry.card.pixel_size if entry else None, self
         )
         what = "one picture" if request.n == 1 else f"{request.n} pictures"
         return self._start(
@@ -251,7 +252,7 @@ class GenerateDock(QWidget, ExploreMethods):
 
     def _start(self, factory: JobFactory, name: str, finish: Finish | None) -> Job:
         self._check_idle()
-        job = start_job(factory, name, keep=(PicturesReady,), finish=finish)
+        job = start_job(factory, name, keep=(PicturesReady,), finish=finish, relief=_RELIEF)
         self._view.follow(job)
         self._links.running_job = job.token
         job.happened.connect(self._display.event)

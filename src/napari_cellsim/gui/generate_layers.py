@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Layer
+from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
 from ..base import CellSimError
 from . import viewer_state
+from .painting import paint_later
+from .results import LayerData
 
 if TYPE_CHECKING:
-    from ..generation import Generated
+    from qtpy.QtWidgets import QWidget
 
-LayerData = tuple[Any, dict[str, Any], str]
+    from ..generation import Generated
 
 OURS = ("generated", "generating", "mosaic")
 """What the block of facts calls the kinds of layers that the Generate dock makes."""
@@ -122,27 +124,21 @@ def ride_along(viewer: Any) -> None:
             layer.translate = (movie.translate[-layer.ndim], *layer.translate[1:])
 
 
-def add(viewer: Any, generated: Generated, **changes: Any) -> Image:
-    """Add a layer of generated pictures on top; napari gives a taken name a number."""
-    data, meta, kind = layer_data(generated, viewer)
-    return viewer.add_layer(Layer.create(data, meta | changes, kind))
-
-
-def add_mosaic(viewer: Any, generated: Generated) -> Image:
-    """Add the pictures of a mixing grid side by side as one picture, parents in the first row and column."""
+def mosaic_data(generated: Generated) -> LayerData:
+    """Return the pictures of a mixing grid side by side as one picture, parents in the first row and column."""
     assert generated.grid is not None
     rows, columns = generated.grid
     height, width = generated.images.shape[-2:]
     tiles = np.stack([flat(images) for images in generated.images]).reshape(rows, columns, height, width)
     ((_, meta, _),) = generated.to_layers()
-    return viewer.add_image(
-        tiles.swapaxes(1, 2).reshape(rows * height, columns * width),
-        name="mixing grid (generated)",
-        colormap="gray",
-        contrast_limits=meta["contrast_limits"],
-        metadata={viewer_state.METADATA_KEY: {"kind": "mosaic", "provenance": generated.provenance}},
+    shown = {
+        "name": "mixing grid (generated)",
+        "colormap": "gray",
+        "contrast_limits": meta["contrast_limits"],
+        "metadata": {viewer_state.METADATA_KEY: {"kind": "mosaic", "provenance": generated.provenance}},
         **{key: meta[key][-2:] for key in ("scale", "units", "axis_labels")},
-    )
+    }
+    return tiles.swapaxes(1, 2).reshape(rows * height, columns * width), shown, "image"
 
 
 class LivePictures(QObject):
@@ -156,11 +152,14 @@ class LivePictures(QObject):
         How many pictures will come.
     pixel_size : float or None
         µm per pixel, if the model knows.
+    widget : QWidget
+        Any widget of the viewer's window.
     """
 
-    def __init__(self, viewer: Any, count: int, pixel_size: float | None) -> None:
+    def __init__(self, viewer: Any, count: int, pixel_size: float | None, widget: QWidget) -> None:
         super().__init__()
         self._viewer = viewer
+        self._widget = widget
         self._count = count
         self._pixel_size = pixel_size
         self._shown_at: float | None = None
@@ -191,15 +190,16 @@ class LivePictures(QObject):
         if (layer := self.layer) is not None:
             layer.name = layer.name.replace("(generating)", "(generated, incomplete)")
 
-    def become(self, generated: Generated) -> Image:
-        """Turn the layer into the finished pictures, or add them if there is no layer (any more)."""
+    def become(self, generated: Generated) -> Image | None:
+        """Turn the layer into the finished pictures; return None if there is none (any more) to turn."""
         self._pending = False
         layer = self.layer
         data, meta, _ = layer_data(generated, self._viewer)
-        if layer is None or layer.ndim != data.ndim:
-            if layer is not None:
-                self._viewer.layers.remove(layer)
-            return add(self._viewer, generated)
+        if layer is None:
+            return None
+        if layer.ndim != data.ndim:
+            self._viewer.layers.remove(layer)
+            return None
         layer.data = data
         for key in ("name", "scale", "units", "translate", "axis_labels", "contrast_limits", "metadata"):
             if key in meta:
@@ -215,6 +215,7 @@ class LivePictures(QObject):
         if self._count == 1:
             data = data[0]
         if self._layer is None:
+            paint_later(self._widget)
             self._layer = self._viewer.add_image(data, **self._meta(data))
         elif self.layer is None:  # the user deleted it, and is obeyed
             return

@@ -24,6 +24,8 @@ from ..base import CellSimError, Event, JobCancelled, JobToken, Progress
 POLL_MS = 50
 """How often the GUI thread looks for news of a job, in milliseconds."""
 _BREATH_MS = 5  # between two steps of showing a result
+RELIEF = "close other programs"
+"""What to do about a full memory where the job has no better advice."""
 
 Status = Literal["running", "succeeded", "failed", "cancelled"]
 JobFactory = Callable[[JobToken], "Generator[Event, None, Any] | Any"]
@@ -81,8 +83,9 @@ class _Task:
     napari keeps every worker's function in its task list for as long as the window lives.
     """
 
-    def __init__(self, name: str, factory: JobFactory, token: JobToken, slot: EventSlot) -> None:
+    def __init__(self, name: str, factory: JobFactory, token: JobToken, slot: EventSlot, relief: str) -> None:
         self.name = name
+        self.relief = relief
         self.token = token
         self.slot = slot
         self.outcome: _Outcome | None = None
@@ -102,7 +105,7 @@ class _Task:
         except Exception as error:
             # once somebody pressed Cancel, what breaks on the way out interests nobody
             status: Status = "cancelled" if self.token.cancelled else "failed"
-            outcome = _Outcome(status, error=as_job_error(error, self.name))
+            outcome = _Outcome(status, error=as_job_error(error, self.name, self.relief))
         del factory
         self.outcome = outcome
 
@@ -122,7 +125,7 @@ class _Task:
                 self.token.check()
 
 
-def as_job_error(error: BaseException, name: str) -> BaseException:
+def as_job_error(error: BaseException, name: str, relief: str = RELIEF) -> BaseException:
     """Turn what a job raised into something to show; `CellSimError` and errors nobody foresaw pass unchanged.
 
     Parameters
@@ -131,6 +134,8 @@ def as_job_error(error: BaseException, name: str) -> BaseException:
         What was raised.
     name : str
         The job, for people, such as ``"Forecast of movie"``.
+    relief : str
+        What to do so that it needs less memory, such as ``"choose a smaller region"``.
 
     Returns
     -------
@@ -146,13 +151,9 @@ def as_job_error(error: BaseException, name: str) -> BaseException:
         or "can't allocate memory" in text.lower()
     ):
         where = "graphics card" if "cuda" in text.lower() or "mps" in text.lower() else "computer"
+        other = ", or set Device to cpu" if where == "graphics card" else ""
         shown = CellSimError(
-            f"{name} stopped because the {where} ran out of memory; choose a smaller region"
-            + (
-                " or set Device to cpu, then run again."
-                if where == "graphics card"
-                else " or fewer steps, then run again."
-            )
+            f"{name} stopped because the {where} ran out of memory; {relief}{other}, then run again."
         )
     elif isinstance(error, (ImportError, OSError)) and ("torch" in text.lower() or "c10" in text.lower()):
         shown = CellSimError(
@@ -209,7 +210,12 @@ class Job(QObject):
     finished = Signal()
 
     def __init__(
-        self, factory: JobFactory, name: str, keep: tuple[type[Event], ...], finish: Finish | None
+        self,
+        factory: JobFactory,
+        name: str,
+        keep: tuple[type[Event], ...],
+        finish: Finish | None,
+        relief: str,
     ) -> None:
         super().__init__()
         self.name = name
@@ -218,7 +224,7 @@ class Job(QObject):
         self.result: Any = None
         self.error: BaseException | None = None
         self.started = time.monotonic()
-        self._task = _Task(name, factory, self.token, EventSlot(keep))
+        self._task = _Task(name, factory, self.token, EventSlot(keep), relief)
         self._finish = finish
         self._steps: Iterator[None] | None = None
         self._timer = QTimer(self)
@@ -328,6 +334,7 @@ def start_job(
     keep: tuple[type[Event], ...] = (),
     finish: Finish | None = None,
     listed: bool = True,
+    relief: str = RELIEF,
 ) -> Job:
     """Start a job in a thread worker.
 
@@ -345,13 +352,15 @@ def start_job(
         taken per turn of the event loop, so that much to display does not stop the GUI. `Job.finished` comes last.
     listed : bool
         Whether napari lists the job among its tasks and asks before it closes; not for a job that only looks on.
+    relief : str
+        What the user can do should the memory be full, as for `as_job_error`.
 
     Returns
     -------
     Job
         Its handle. Connect to its signals before returning to the event loop.
     """
-    job = Job(factory, name, keep, finish)
+    job = Job(factory, name, keep, finish, relief)
     job._start(listed)
     return job
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QMainWindow, QWidget
+
+_BREATH_MS = 5  # between a change and its painting
 
 
 class PaintingPause:
@@ -34,3 +37,9 @@ class PaintingPause:
         if window is not None:
             with suppress(RuntimeError):  # the window was closed meanwhile
                 window.setUpdatesEnabled(True)
+
+
+def paint_later(widget: QWidget) -> None:
+    """Let the window that a widget is in be painted in a turn of its own, after whatever this turn changes."""
+    pause = PaintingPause(widget)
+    QTimer.singleShot(_BREATH_MS, lambda: pause.end())  # Qt would hold its method only weakly
