@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from napari_cellsim.base import CellSimError
 from napari_cellsim.datasets import CropStore, Curation, Measures, MeasureTable, Split
 from napari_cellsim.datasets.measures import measures_path
+from napari_cellsim.gui.train_dock import TrainDock
 
 KEEP, DROP, FLAG = Qt.Key.Key_K, Qt.Key.Key_D, Qt.Key.Key_F
 
@@ -283,6 +284,18 @@ def test_split_by_trap_without_leaks(dataset_dock, review, store):
         assert f"{part}&nbsp;</td><td align=right>&nbsp;{len(own)}<" in tab.result.text()
     dataset_dock.decide("flag")
     assert "split again" in tab.leak_line.text()
+
+
+def test_train_with_this(dataset_dock, review, store):
+    review(store)
+    dataset_dock.split().wait(30)
+    dataset_dock._view.split.train_button.click()
+    docks = dataset_dock.viewer.window.dock_widgets
+    (train,) = (dock for dock in docks.values() if isinstance(dock, TrainDock))
+    assert train._form.folder.value == str(store.path)
+    dataset_dock._view.split.train_button.click()
+    assert train._form.folder.value == str(store.path)
+    assert len([dock for dock in docks.values() if isinstance(dock, TrainDock)]) == 1
 
 
 def test_split_by_window_and_wrong_shares(dataset_dock, review, store):

@@ -28,7 +28,8 @@ def test_every_command_can_be_imported(manifest):
 
 def test_contributions(manifest):
     found = manifest.contributions
-    assert [widget.display_name for widget in found.widgets] == ["Forecast", "Generate", "Models"]
+    docks = [widget.display_name for widget in found.widgets]
+    assert docks == ["Forecast", "Generate", "Dataset", "Train", "Models"]
     assert [sample.key for sample in found.sample_data] == ["phantom_movie", "phantom_field"]
     assert {menu: [item.command for item in items] for menu, items in found.menus.items()} == {
         "napari/layers/data": ["napari-cellsim.forecast", "napari-cellsim.stack"],
@@ -85,7 +86,7 @@ import numpy as np, napari
 from qtpy.QtWidgets import QApplication
 viewer = napari.Viewer(show=False)
 viewer.add_image(np.random.rand(5, 32, 32), name="movie")
-for name in ("Forecast", "Generate", "Models"):
+for name in ("Forecast", "Generate", "Dataset", "Train", "Models"):
     viewer.window.add_plugin_dock_widget("napari-cellsim", name)
 start = time.monotonic()
 while time.monotonic() - start < 2:

@@ -40,13 +40,22 @@ class TrainDock(QWidget):
     ----------
     napari_viewer : napari.Viewer
         The viewer whose layers can be learnt from, and which shows previews.
+
+    Attributes
+    ----------
+    form : TrainForm
+        The controls of the first tab.
+    progress : TrainProgress
+        The second tab.
+    follower : TrainFollower
+        What follows the shown run.
     """
 
     def __init__(self, napari_viewer) -> None:
         super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._view = TrainView(self._viewer)
-        self._form, self._progress, self._list = self._view.form, self._view.progress, self._view.runs
+        self.form, self.progress, self._list = self._view.form, self._view.progress, self._view.runs
         self.follower = TrainFollower(self._viewer, self._view, self)
         self._somebody_is_here = False
         self._first_scan = True
@@ -95,14 +104,14 @@ class TrainDock(QWidget):
         CellSimError
             If a choice is not usable, or another preparation is going on.
         """
-        request = self._form.request()
+        request = self.form.request()
         return self._start(
             lambda token: work.start_job(request, token), f"Starting {request.run.name}", self._show_started
         )
 
     def probe(self) -> Job:
         """Find out how long the training that the first tab describes would take; the result is a `Probe`."""
-        request = self._form.request()
+        request = self.form.request()
         say(self._view.probe_line, "")
         return self._start(
             lambda token: work.probe_job(request, token), "Trying out the training", self._show_probe
@@ -144,7 +153,13 @@ class TrainDock(QWidget):
         found = read_run(run_file(run))
         self._somebody_is_here = True
         self._ask_catalogue()
-        self._form.fill(found.recipe, found.settings, found.fit.model_dump(exclude_defaults=True))
+        self.form.fill(found.recipe, found.settings, found.fit.model_dump(exclude_defaults=True))
+        self._view.show_tab("New")
+
+    def use_dataset(self, path: str | Path) -> None:
+        """Choose a dataset (.zarr), or a folder of training sequences, to train on."""
+        self.form.source.value = STORE
+        self.form.folder.value = str(path)
         self._view.show_tab("New")
 
     def show_tab(self, name: str) -> None:
@@ -153,7 +168,7 @@ class TrainDock(QWidget):
 
     def reset_choices(self, _event: Any = None) -> None:
         """Offer the layers and models that exist now; napari calls this when its layer list changes."""
-        self._form.reset_choices()
+        self.form.reset_choices()
 
     # ---- jobs and what becomes of them ----
 
@@ -178,7 +193,7 @@ class TrainDock(QWidget):
         self.follower.follow(started.run, started.process)
         yield
         self._view.show_tab("Progress")
-        self._form.suggest_name(started.run)
+        self.form.suggest_name(started.run)
 
     def _show_probe(self, found: Probe) -> Iterator[None]:
         self._view.show_probe(found)
@@ -187,7 +202,7 @@ class TrainDock(QWidget):
     # ---- following controls, viewer and disk ----
 
     def _connect(self) -> None:
-        form, view, runs = self._form, self._view, self._list
+        form, view, runs = self.form, self._view, self._list
         for box in (form.what, form.source, form.folder, form.labels, form.channel, form.plane, form.number):
             box.changed.connect(self._data_changed)
         for box in (form.pixel_size, form.interval):
@@ -202,7 +217,7 @@ class TrainDock(QWidget):
         runs.reuse_button.clicked.connect(lambda: self._with_selected(self.reuse))
         runs.folder_button.clicked.connect(self._ask_runs_folder)
         runs.tree.itemDoubleClicked.connect(lambda *_: self._with_selected(self.follow))
-        progress = self._progress
+        progress = self.progress
         progress.pause_button.clicked.connect(lambda: self._guarded(self.pause))
         progress.stop_button.clicked.connect(lambda: self._guarded(self.stop))
         progress.cancel_button.clicked.connect(lambda: self._guarded(self.cancel))
@@ -240,32 +255,32 @@ class TrainDock(QWidget):
 
     def _show_catalogue(self, found: Any, error: BaseException | None) -> None:
         if found is not None:
-            self._form.show_catalogue(found)
+            self.form.show_catalogue(found)
         elif error is not None:
             self._view.bar.show_error(error)
 
     def _movie_changed(self, _value: Any = None) -> None:
-        layer = self._form.movie.value
+        layer = self.form.movie.value
         if layer is not None:
             self._layer_question.ask(facts_question(LayerSnapshot.of(layer), None))
         self._data_changed()
 
     def _show_layer(self, facts: Any, _error: BaseException | None) -> None:
         if facts is not None:
-            self._form.show_calibration(facts.pixel_size, facts.interval)
+            self.form.show_calibration(facts.pixel_size, facts.interval)
 
     def _data_changed(self, _value: Any = None) -> None:
         self._look_timer.start()
 
     def _look_at_data(self) -> None:
-        data, needs = self._form.data(), self._form.choice.needs
+        data, needs = self.form.data(), self.form.choice.needs
         if (data.source == STORE and not data.folder) or (data.source == LAYERS and data.movie is None):
-            say(self._form.data_line, "")  # nothing is wrong yet
+            say(self.form.data_line, "")  # nothing is wrong yet
             return
         self._data_question.ask(lambda token: describe_data(data, needs))
 
     def _show_data(self, sentence: str | None, error: BaseException | None) -> None:
-        say(self._form.data_line, sentence if sentence is not None else f"⚠ {error}")
+        say(self.form.data_line, sentence if sentence is not None else f"⚠ {error}")
 
     def _scan(self) -> None:
         if not self._scan_question.pending:
@@ -277,7 +292,7 @@ class TrainDock(QWidget):
             return
         folder, runs = found
         self._list.show_runs(runs, folder)
-        self._form.show_runs([(run.recipe, run.path) for run in runs])
+        self.form.show_runs([(run.recipe, run.path) for run in runs])
         first, self._first_scan = self._first_scan, False
         active = next((run for run in runs if run.active), None)
         if first and active is not None and self.follower.run is None:
@@ -319,14 +334,14 @@ class TrainDock(QWidget):
 
     def _dropped(self, paths: list[Path]) -> None:
         if paths:
-            self._form.folder.value = str(paths[0])
+            self.form.folder.value = str(paths[0])
 
     def _ask_data(self, _checked: bool = False) -> None:
         path = QFileDialog.getExistingDirectory(
             self, "Choose a dataset (.zarr) or a folder of training sequences"
         )
         if path:
-            self._form.folder.value = path
+            self.form.folder.value = path
 
     def _ask_runs_folder(self, _checked: bool = False) -> None:
         path = QFileDialog.getExistingDirectory(
