@@ -292,9 +292,9 @@ def test_train_with_this(dataset_dock, review, store):
     dataset_dock._view.split.train_button.click()
     docks = dataset_dock.viewer.window.dock_widgets
     (train,) = (dock for dock in docks.values() if isinstance(dock, TrainDock))
-    assert train._form.folder.value == str(store.path)
+    assert train.form.folder.value == str(store.path)
     dataset_dock._view.split.train_button.click()
-    assert train._form.folder.value == str(store.path)
+    assert train.form.folder.value == str(store.path)
     assert len([dock for dock in docks.values() if isinstance(dock, TrainDock)]) == 1
 
 
