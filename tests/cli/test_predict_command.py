@@ -1,4 +1,4 @@
-"""`predict` and `evaluate`: files, report, options, and one sentence for every mistake."""
+"""`predict`: files, report, options, and one sentence for every mistake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_cellsim.evaluation import Comparison, Report
+from napari_cellsim.evaluation import Report
 from napari_cellsim.forecasting import open_result
 
 METHODS = ("model", "copy_last", "blurred_copy_last", "constant_flow")
@@ -195,34 +195,6 @@ def test_wrong_words_get_usage(run, files):
     assert run("predict", files / "movie.ome.tif").exit_code == 2  # --out is missing
     assert run("predict", files / "movie.ome.tif", "--out", "p.tif", "--steps", 0).exit_code == 2
     assert run("foretell").exit_code == 2
-
-
-def test_evaluate_one_movie(run, files, options, tmp_path):
-    out = tmp_path / "report.json"
-    result = run("evaluate", files / "movie.ome.tif", "--steps", 3, "--out", out, *options)
-    assert result.exit_code == 0, result.output
-    report = Report.open(out)
-    assert report.at == 4  # three true frames are left
-    assert len(report.horizons) == 3
-    assert "sharpness" in result.stdout
-
-
-def test_evaluate_several_movies_and_windows(run, files, options, tmp_path):
-    from shutil import copy
-
-    other = copy(files / "movie.ome.tif", tmp_path / "other.ome.tif")
-    out = tmp_path / "comparison.json"
-    result = run(
-        "evaluate", files / "movie.ome.tif", other, "--at", 3, "--at", 5, "--steps", 2, "--out", out, *options
-    )
-    assert result.exit_code == 0, result.output
-    comparison = Comparison.open(out)
-    assert (comparison.sequences, comparison.forecasts) == (2, 4)
-    assert "2 sequences, 4 forecasts" in result.stdout
-
-
-def test_evaluate_needs_truth(run, files, options):
-    refused(run("evaluate", files / "movie.ome.tif", "--at", 7, *options), "none follows frame 7")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one child process")

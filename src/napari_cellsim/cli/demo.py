@@ -10,7 +10,6 @@ import typer
 from ..base import CellSimError
 from . import _common as common
 from .doctor import has_display
-from .forecast import default_start
 
 if TYPE_CHECKING:
     from ..data import TimeLapse
@@ -46,7 +45,7 @@ def demo(
     Writes predicted.ome.tif, predicted.png and report.json into the folder, replacing those of an earlier
     demo.
     """
-    from ..evaluation import assess, draw_figure
+    from ..evaluation import assess, default_start, draw_figure
     from ..evaluation.cells import true_cells
     from ..forecasting import forecast_job
     from ..models import load_model

@@ -18,44 +18,66 @@ if TYPE_CHECKING:
     from .figure import draw_figure
     from .forecast_study import assess, evaluate
     from .generative import DistributionReport, compare_distributions, plausible
+    from .generator_results import Distances, GeneratorStudy
+    from .generator_study import evaluate_generator, evaluate_generator_job
+    from .movie_study import MovieStudy, default_start, evaluate_movies, evaluate_movies_job
     from .pairing import PairedTest, compare_models
     from .report import Report
+    from .study import check_suffix
 
 _HOME = {
     "Comparison": "comparison",
+    "Distances": "generator_results",
     "DistributionReport": "generative",
     "ErrorCurve": "curves",
+    "GeneratorStudy": "generator_results",
+    "MovieStudy": "movie_study",
     "PairedTest": "pairing",
     "Report": "report",
     "assess": "forecast_study",
     "bootstrap_interval": "bootstrap",
+    "check_suffix": "study",
     "compare_distributions": "generative",
     "compare_models": "pairing",
     "compare_sequences": "comparison",
+    "default_start": "movie_study",
     "domain_features": "features",
     "draw_figure": "figure",
     "error_curve": "curves",
     "evaluate": "forecast_study",
+    "evaluate_generator": "generator_study",
+    "evaluate_generator_job": "generator_study",
+    "evaluate_movies": "movie_study",
+    "evaluate_movies_job": "movie_study",
     "plausible": "generative",
     "ratio_interval": "bootstrap",
     "segment_pictures": "features",
 }
 __all__ = [
     "Comparison",
+    "Distances",
     "DistributionReport",
     "ErrorCurve",
+    "GeneratorStudy",
+    "MovieStudy",
     "PairedTest",
     "Report",
     "assess",
     "baselines",
     "bootstrap_interval",
+    "check_suffix",
     "compare_distributions",
     "compare_models",
     "compare_sequences",
+    "default_start",
     "domain_features",
     "draw_figure",
     "error_curve",
     "evaluate",
+    "evaluate_generator",
+    "evaluate_generator_job",
+    "evaluate_movies",
+    "evaluate_movies_job",
     "metrics",
     "plausible",
     "ratio_interval",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,25 @@ def draw_figure(path: str | Path, movie: TimeLapse, forecast: Forecast) -> Path:
     CellSimError
         If the file cannot be written.
     """
+    figure = figure_of(movie, forecast)
+    target = Path(path)
+    try:
+        with atomic_path(target) as temporary:
+            figure.save(temporary, format="PNG")
+    except OSError as error:
+        raise CellSimError(f"The figure cannot be written to {target}: {error.strerror or error}.") from error
+    return target
+
+
+def figure_jpeg(movie: TimeLapse, forecast: Forecast) -> bytes:
+    """Return the figure of `draw_figure` as the bytes of a JPEG file, which is a tenth of a PNG's size."""
+    buffer = BytesIO()
+    figure_of(movie, forecast).save(buffer, format="JPEG", quality=88, subsampling=0)
+    return buffer.getvalue()
+
+
+def figure_of(movie: TimeLapse, forecast: Forecast) -> Image.Image:
+    """Return the figure of `draw_figure` as a picture."""
     y0, y1, x0, x1 = region_of(movie, forecast)
     predicted = np.asarray(forecast.frames)[0, :, 0]
     until = min(movie.n_times, forecast.at + 1 + len(predicted))
@@ -78,14 +98,7 @@ def draw_figure(path: str | Path, movie: TimeLapse, forecast: Forecast) -> Path:
         ),
     ]
     heads = [f"frame {forecast.at}", *(f"+{k + 1}" for k in range(len(predicted)))]
-    figure = _montage(rows, heads)
-    target = Path(path)
-    try:
-        with atomic_path(target) as temporary:
-            figure.save(temporary, format="PNG")
-    except OSError as error:
-        raise CellSimError(f"The figure cannot be written to {target}: {error.strerror or error}.") from error
-    return target
+    return _montage(rows, heads)
 
 
 def _difference(values: npt.NDArray[Any]) -> Picture:

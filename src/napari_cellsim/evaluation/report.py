@@ -26,6 +26,22 @@ def _finite_or_none(value: Any) -> Any:
 Score = Annotated[float | None, BeforeValidator(_finite_or_none)]
 
 
+def write_text(target: Path, text: str) -> Path:
+    """Write a text file, whole or not at all.
+
+    Raises
+    ------
+    CellSimError
+        If it cannot be written.
+    """
+    try:
+        with atomic_path(target) as temporary:
+            Path(temporary).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CellSimError(f"The report cannot be written to {target}: {error.strerror or error}.") from error
+    return target
+
+
 class Strict(BaseModel):
     """Base of all result models: unknown fields are refused, nothing changes after it was made."""
 
@@ -47,15 +63,7 @@ class JsonFile(Strict):
         CellSimError
             If the file cannot be written.
         """
-        target = Path(path)
-        try:
-            with atomic_path(target) as temporary:
-                Path(temporary).write_text(self.to_json(), encoding="utf-8")
-        except OSError as error:
-            raise CellSimError(
-                f"The report cannot be written to {target}: {error.strerror or error}."
-            ) from error
-        return target
+        return write_text(Path(path), self.to_json())
 
     @classmethod
     def open(cls, path: str | Path) -> Self:

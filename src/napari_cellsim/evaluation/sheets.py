@@ -1,0 +1,44 @@
+"""Sheets of pictures as JPEG, for reports."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+COLUMNS = 10
+_TILE, _GAP = 96, 4
+
+
+def mosaic(pictures: npt.NDArray[Any], columns: int = COLUMNS) -> bytes:
+    """Return pictures (N, Y, X) in rows, each from its own 0.5 to its 99.5 percentile, as the bytes of a JPEG."""
+    tiles = [_tile(picture) for picture in pictures]
+    height, width = tiles[0].shape
+    rows = -(-len(tiles) // columns)
+    sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP), 255, np.uint8)
+    for number, tile in enumerate(tiles):
+        y, x = (number // columns) * (height + _GAP), (number % columns) * (width + _GAP)
+        sheet[y : y + height, x : x + width] = tile
+    return _jpeg(sheet)
+
+
+def pairs(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> bytes:
+    """Return two rows of pictures (N, Y, X), one above the other."""
+    return mosaic(np.concatenate([above, below]), columns=len(above))
+
+
+def _tile(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    low, high = np.percentile(picture, [0.5, 99.5])
+    grey = (255 * np.clip((picture - low) / max(float(high - low), 1e-12), 0, 1)).astype(np.uint8)
+    scale = _TILE / max(grey.shape)
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))
+
+
+def _jpeg(sheet: npt.NDArray[np.uint8]) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(sheet).save(buffer, format="JPEG", quality=88)
+    return buffer.getvalue()
