@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from ..base import CellSimError
 from ..data import atomic_path
 from .measures import MeasureTable, measures_path
+from .own_files import reading
 from .store import CropStore
 from .timewindows import Window, windows
 
@@ -138,14 +139,10 @@ class Curation:
         return cls(store, length)
 
     def _load(self) -> None:
-        try:
+        with reading(self.path, "The decisions", "delete the file and review again"):
             content = json.loads(self.path.read_text(encoding="utf-8"))
             length, decisions = content["length"], content["decisions"]
             found = {name: Decision(**values) for name, values in decisions.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CellSimError(
-                f"The decisions {self.path} cannot be read ({error}): delete the file and review again."
-            ) from error
         if length != self.length:
             raise CellSimError(
                 f"The decisions {self.path.name} are about windows of {length or 'all'} frames, not "

@@ -89,19 +89,9 @@ class Traps:
         )
 
 
-def find_traps(
-    image: Any,
-    template: Any,
-    pixel_size: float | None = None,
-    *,
-    rotation: float = 5.0,
-    threshold: float = 0.4,
-    token: JobToken | None = None,
-) -> Traps:
-    """Find all traps; see `find_traps_job`."""
-    return run(
-        find_traps_job(image, template, pixel_size, rotation=rotation, threshold=threshold, token=token)
-    )
+def find_traps(image: Any, template: Any, pixel_size: float | None = None, **options: Any) -> Traps:
+    """Find all traps; arguments as for `find_traps_job`."""
+    return run(find_traps_job(image, template, pixel_size, **options))
 
 
 def find_traps_job(

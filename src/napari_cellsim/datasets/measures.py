@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from ..base import CellSimError, Clock, Event, JobToken
 from ..data import atomic_path, fit_scale
+from .own_files import reading
 from .store import CropStore
 from .timewindows import Window
 
@@ -132,19 +133,14 @@ class MeasureTable:
         CellSimError
             If it is missing or damaged.
         """
-        try:
+        missing = f"There are no measures {path}: measure the store first."
+        with reading(path, "The measures", "measure the store again", missing):
             content = json.loads(path.read_text(encoding="utf-8"))
             rows = {
                 name: Measures(**{key: tuple(values) for key, values in row.items()})
                 for name, row in content.pop("sequences").items()
             }
             return cls(rows, **content)
-        except FileNotFoundError:
-            raise CellSimError(f"There are no measures {path}: measure the store first.") from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CellSimError(
-                f"The measures {path} cannot be read ({error}): measure the store again."
-            ) from error
 
 
 def _ratio(value: float, typical: float) -> float:

@@ -15,6 +15,7 @@ from ..base import CellSimError
 from ..data import atomic_path
 from .finding import Traps
 from .locating import Located
+from .own_files import reading
 from .store import unfinished
 from .tracking import Track
 
@@ -79,7 +80,11 @@ class CropOrder:
             If it is missing or damaged.
         """
         path = order_path(out)
-        try:
+        advice = "find the traps again and choose another name"
+        missing = (
+            f"What was to be cropped into {out.name} is not known, because {path.name} is missing: {advice}."
+        )
+        with reading(path, "", advice, missing):
             content = json.loads(path.read_text(encoding="utf-8"))
             height, width = content["size"]
             return cls(
@@ -90,15 +95,6 @@ class CropOrder:
                 (int(height), int(width)),
                 tuple(_from_json(values) for values in content["located"]),
             )
-        except FileNotFoundError:
-            raise CellSimError(
-                f"What was to be cropped into {out.name} is not known, because {path.name} is missing: find the traps "
-                "again and choose another name."
-            ) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CellSimError(
-                f"{path} cannot be read ({error}): find the traps again and choose another name."
-            ) from error
 
 
 def order_path(out: Path) -> Path:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..base import CellSimError
 from ..data import atomic_path
+from .own_files import reading
 from .store import CropStore
 from .timewindows import Window
 
@@ -67,16 +68,11 @@ class Split:
             If there is none, it is damaged, or it leaks.
         """
         path = split_path(store)
-        try:
+        missing = f"The store {store.path.name} has not been split: split it first."
+        with reading(path, "The split", "split the store again", missing):
             content = json.loads(path.read_text(encoding="utf-8"))
             parts = {part: tuple(map(Window.from_json, own)) for part, own in content["parts"].items()}
             split = cls(parts, content["group"], content["seed"])
-        except FileNotFoundError:
-            raise CellSimError(f"The store {store.path.name} has not been split: split it first.") from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CellSimError(
-                f"The split {path} cannot be read ({error}): split the store again."
-            ) from error
         check_leaks(store, split.parts)
         return split
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from ..base import CellSimError, Clock, Event, JobToken, hash_array, now, run, versions
 from ..data import Scale, TimeLapse, check_frames, fit_scale, open_timelapse
+from ..data.regions import Region, clip_region
 from .forecast import Forecast
 
 if TYPE_CHECKING:
     from ..models import Model
     from .sources import FlowSource, SegmentationSource
 
-Region = tuple[int, int, int, int]
 
 # Pixels of surroundings that a region is given on each side, so that its border is not guessed.
 CONTEXT = 32
@@ -153,7 +153,7 @@ def forecast_job(
     request = _check(
         movie, model, steps, at, flow, segmentation, channel, plane, device, keep_kernels, pixel_size
     )
-    boxes = [_check_region(r, request.movie) for r in regions] if regions is not None else [None]
+    boxes = [clip_region(r, request.movie) for r in regions] if regions is not None else [None]
     if not boxes:
         raise CellSimError("No region is given; draw at least one rectangle or forecast the whole image.")
     clock, results = Clock(steps * len(boxes), "Frame"), []
@@ -230,17 +230,6 @@ def _calibration(movie: TimeLapse, model: Model, pixel_size: float | None) -> tu
                 "motion per frame differ."
             )
     return size, said
-
-
-def _check_region(region: Region, movie: TimeLapse) -> Region:
-    y0, y1, x0, x1 = (round(v) for v in region)
-    y0, x0, y1, x1 = max(0, y0), max(0, x0), min(movie.height, y1), min(movie.width, x1)
-    if y1 - y0 < 8 or x1 - x0 < 8:
-        raise CellSimError(
-            f"The region {tuple(region)} covers less than 8×8 px of the {movie.height}×{movie.width} image; draw a "
-            "larger one inside the image."
-        )
-    return y0, y1, x0, x1
 
 
 def _forecast_region(

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import CellSimError, Clock, Event, JobToken, hash_array, run
+from ..data.regions import Region
 from .batches import draw_job, in_batches, in_units
 from .events import RefinementReady
 from .generated import Generated
 from .likeness import likeness, psnr
-from .matching import Region, match_guides
+from .matching import match_guides
 from .points import points_of
 from .seeds import Noise, check_seed, noise_seeds
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from ..base import CellSimError
 from ..data import TimeLapse, check_frames, open_timelapse
+from ..data.regions import Region, clip_region
 
 if TYPE_CHECKING:
     from ..models import Model
-
-Region = tuple[int, int, int, int]
 
 # A picture may lack this share of the model's field; its border is mirrored there. Traps end well inside.
 _LARGEST_GAP = 0.3
@@ -95,7 +94,7 @@ def target_of(model: Model) -> Target:
 
 def match_guides(
     images: TimeLapse | str | Path | NDArray[Any] | Any,
-    model: Model,
+    model: Model | Target,
     *,
     at: int | Sequence[int] | None = None,
     channel: int = 0,
@@ -112,8 +111,8 @@ def match_guides(
     ----------
     images : TimeLapse or anything that `open_timelapse` reads
         Pictures along time; those of a file on an axis Q ("independent pictures") are taken as such.
-    model : Model
-        A Cell-GAN or an autoencoder.
+    model : Model or Target
+        A Cell-GAN or an autoencoder, or what one takes as a guide.
     at : int or sequence of int, optional
         Which frames, from 0; for a model of several frames the last of each sequence. All if not given.
     channel, plane : int
@@ -133,22 +132,7 @@ def match_guides(
     CellSimError
         If frames or channels are missing, a picture is smaller than the trap, empty of contrast, or holds NaN.
     """
-    return match(
-        images, target_of(model), at=at, channel=channel, plane=plane, regions=regions, pixel_size=pixel_size
-    )
-
-
-def match(
-    images: Any,
-    target: Target,
-    *,
-    at: int | Sequence[int] | None = None,
-    channel: int = 0,
-    plane: int = 0,
-    regions: Sequence[Region] | None = None,
-    pixel_size: float | None = None,
-) -> Guides:
-    """Do what `match_guides` documents, for a target instead of a model."""
+    target = model if isinstance(model, Target) else target_of(model)
     notes: list[str] = []
     movie = open_pictures(images, notes)
     if pixel_size is not None:
@@ -239,7 +223,7 @@ def _window(
 ) -> tuple[int, int, int]:
     """Return first row, first column and side of the square to be shown to the model, px of the movie."""
     height, width = movie.height, movie.width
-    y0, y1, x0, x1 = _inside(region, movie) if region is not None else (0, height, 0, width)
+    y0, y1, x0, x1 = clip_region(region, movie) if region is not None else (0, height, 0, width)
     if movie.pixel_size and target.pixel_size:
         zoom = movie.pixel_size / target.pixel_size
         side = round(target.size / zoom)
@@ -264,17 +248,6 @@ def _window(
     if abs(side / target.size - 1) > _TOLERANCE:
         notes.append(f"Guides are resampled from {side}×{side} to {target.size}×{target.size} px.")
     return top, left, side
-
-
-def _inside(region: Region, movie: TimeLapse) -> Region:
-    y0, y1, x0, x1 = (round(v) for v in region)
-    y0, x0, y1, x1 = max(0, y0), max(0, x0), min(movie.height, y1), min(movie.width, x1)
-    if y1 - y0 < 8 or x1 - x0 < 8:
-        raise CellSimError(
-            f"The region {tuple(region)} covers less than 8×8 px of the {movie.height}×{movie.width} picture; draw a "
-            "larger one inside the picture."
-        )
-    return y0, y1, x0, x1
 
 
 def _check_side(movie: TimeLapse, target: Target, side: int, notes: list[str]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..base import CellSimError, JobToken
 from ..data import TimeLapse
 from .generated import Generated
-from .matching import Target, match, open_pictures, resample
+from .matching import Target, match_guides, open_pictures, resample
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ def _pictures(
         movie = part if isinstance(part, TimeLapse) else open_pictures(part, [])
         for last in range(target.frames - 1, movie.n_times):
             token.check()
-            yield before + last, match(movie, target, at=last, channel=channel, plane=plane).images[0]
+            yield before + last, match_guides(movie, target, at=last, channel=channel, plane=plane).images[0]
         before += movie.n_times
 
 
