@@ -16,7 +16,7 @@ from .batches import draw_job, in_batches, in_units
 from .events import RefinementReady
 from .generated import Generated
 from .likeness import likeness, psnr
-from .matching import match_guides
+from .matching import match_guides, standardised
 from .points import points_of
 from .seeds import Noise, check_seed, noise_seeds
 
@@ -277,14 +277,13 @@ def _refine(
     assert result.guides is not None
     assert result.intensity is not None
     starts = renderer.expand(result.latents) if space == "w+" else result.latents
-    scale = result.intensity[:, None, :, :, None, None]
-    standardised = ((result.guides - scale[:, :, :, 0]) / scale[:, :, :, 1]).astype(np.float32)
+    targets = standardised(result.guides, result.intensity)
     clock, images, latents, records = Clock(steps * len(result), "Step"), [], [], []
     yield clock.progress()
     for i, guide in enumerate(result.guides):
         seeds = np.random.SeedSequence((seed, i)).generate_state(1)
         looks = project_steps(
-            renderer, standardised[i], starts[i], int(result.noise_seeds[i]), steps, int(seeds[0])
+            renderer, targets[i], starts[i], int(result.noise_seeds[i]), steps, int(seeds[0])
         )
         losses = []
         for look in looks:

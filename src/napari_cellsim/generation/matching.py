@@ -82,8 +82,13 @@ class Guides:
     @property
     def standardised(self) -> NDArray[np.float32]:
         """The pictures with mean 0 and standard deviation 1 each, (N, T, C, S, S)."""
-        scale = self.intensity[:, None, :, :, None, None]
-        return ((self.images - scale[:, :, :, 0]) / scale[:, :, :, 1]).astype(np.float32)
+        return standardised(self.images, self.intensity)
+
+
+def standardised(images: NDArray[Any], intensity: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return pictures (N, T, C, Y, X) less their means, by their standard deviations (N, C, 2)."""
+    scale = intensity[:, None, :, :, None, None]
+    return ((images - scale[:, :, :, 0]) / scale[:, :, :, 1]).astype(np.float32)
 
 
 def target_of(model: Model) -> Target:
