@@ -2,13 +2,15 @@
 
 Every stage may be interrupted and started again; it continues where it was. A finished stage is skipped.
 
-    python scripts/train_bundled.py data unet pwcnet flow kernel_init fine_tune polish --data DIR --runs DIR
+    python scripts/train_bundled.py data unet pwcnet flow kernel_init fine_tune multi_frame --data DIR --runs DIR
     python benchmarks/forecast_accuracy.py --data DIR
     python scripts/train_bundled.py pictures cellgan encoder vae --data DIR --runs DIR
     python benchmarks/gan_quality.py --data DIR
 
 The budget of a stage is a number of steps (then the weights follow from the seed alone), of minutes, or both;
-the learning rate follows the used share of it.
+the learning rate follows the used share of it. After fine_tune there are two ways to go on, and the one that was run
+last is exported: multi_frame is the thesis' last stage, partly adversarial; polish (which made the bundled weights)
+trains once more on short roll-outs and takes the mean of both weights.
 """
 
 from __future__ import annotations
@@ -50,11 +52,13 @@ STEPS = {
     "flow": 2500,
     "kernel_init": 50,
     "fine_tune": 6000,
+    "multi_frame": 1500,
     "polish": 1000,
     "cellgan": 11000,
     "encoder": 3000,
     "vae": 3000,
 }
+LAST = ("multi_frame", "polish")  # other crops than in fine-tuning
 GENERATIVE = ("cellgan", "encoder", "vae")
 STAGES = ("data", "pictures", *STEPS)
 
@@ -170,7 +174,7 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
         average=0.998 if stage in GENERATIVE else 0.995,
         threads=options.threads,
         device=options.device,
-        seed=options.seed + (stage == "polish"),
+        seed=options.seed + (stage in LAST),
     )
     recipe, settings = recipe_of(stage, options)
     if folder.state().get("status") != "finished":
@@ -186,7 +190,7 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
                 print(
                     "validation", {name: round(value, 4) for name, value in event.metrics.items()}, flush=True
                 )
-    if stage in ("unet", "pwcnet", "fine_tune", "encoder", "vae"):
+    if stage in ("unet", "pwcnet", "fine_tune", "multi_frame", "encoder", "vae"):
         export(cs.load_model(folder.final), options.weights)
     elif stage == "polish":
         export(averaged(options.runs / "fine_tune", folder.path), options.weights)
@@ -213,15 +217,15 @@ def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
         "flow": "",
         "kernel_init": str(options.runs / "flow"),
         "fine_tune": str(options.runs / "kernel_init"),
+        "multi_frame": str(options.runs / "fine_tune"),
         "polish": str(options.runs / "fine_tune"),
     }
     # Targets with strong camera noise would only raise the floor of the loss.
     mild = Augmentation(noise=0.2, noise_sigma=(0.001, 0.008))
-    polish = stage == "polish"
-    lr = options.lr * (0.6 if polish else 1.0)
+    lr = options.lr * {"multi_frame": 0.3, "polish": 0.6}.get(stage, 1.0)
     return "sdcnet", SDCNetConfig(
-        data=data(real_share=real, augmentation=mild, seed=options.seed + polish),
-        stage="fine_tune" if polish else stage,  # type: ignore[arg-type]
+        data=data(real_share=real, augmentation=mild, seed=options.seed + (stage in LAST)),
+        stage="fine_tune" if stage == "polish" else stage,
         start=before[stage],
         flow_model=str(options.weights / "pwcnet-lite.safetensors"),
         segmentation_model=str(options.weights / "unet-lite.safetensors"),
@@ -229,11 +233,13 @@ def recipe_of(stage: str, options: argparse.Namespace) -> tuple[str, Any]:
             "flow": ((0.0, 1), (0.7, 3)),
             "kernel_init": ((0.0, 1),),
             "fine_tune": ((0.0, 1), (0.25, 3), (0.55, 5)),
+            "multi_frame": ((0.0, 4), (0.67, 7)),
             "polish": ((0.0, 1), (0.75, 2)),
         }[stage],
         encoder_lr=lr,
         head_lr=lr,
         robust_alpha=(1.0, 1.999),
+        discriminator_lr=options.lr,
     )
 
 
