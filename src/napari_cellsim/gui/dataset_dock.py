@@ -24,7 +24,6 @@ from .dataset_window import WindowLayers
 from .graphics import forget_vertex_arrays
 from .jobs import Finish, Job, JobFactory, start_job
 from .links import Links
-from .painting import PaintingPause
 from .widgets import local_paths
 
 _BUSY = "A job is still running in this dock; wait for it or press Cancel."
@@ -130,7 +129,7 @@ class DatasetDock(QWidget, ReviewMethods):
         wanted = pattern or self._view.find.pattern.value.strip() or None
 
         def finish(shown: work.Shown) -> Iterator[None]:
-            self._hit_layer.show(None, self.threshold, None)
+            self._hit_layer.clear()
             self._field = Field(shown.experiment, shown.facts, wanted)
             self._view.find.show_positions([p.name for p in shown.experiment.positions], shown.facts.name)
             self._view.crop.suggest(shown.experiment.path)
@@ -192,14 +191,16 @@ class DatasetDock(QWidget, ReviewMethods):
         names = [p.name for p in field.experiment.positions] if all_of_them else [field.facts.name]
         experiment = field.experiment
 
+        def job(token):
+            layers.warm_up()
+            return (yield from work.find_work(experiment, names, looking, token))
+
         def finish(found: dict[str, Traps]) -> Iterator[None]:
             field.found(found, reference)
             yield
             yield from self._show_hits()
 
-        return self._start(
-            lambda token: work.find_work(experiment, names, looking, token), "Finding traps", finish
-        )
+        return self._start(job, "Finding traps", finish)
 
     def add_by_hand(self) -> None:
         """Let the user draw more traps."""
@@ -314,7 +315,7 @@ class DatasetDock(QWidget, ReviewMethods):
         return viewer_state.current_index(self._viewer, image, 0), plane
 
     def _show_position(self, shown: work.Shown) -> Iterator[None]:
-        self._hit_layer.show(None, self.threshold, None)
+        self._hit_layer.clear()
         self.field.facts = shown.facts
         find = self._view.find
         find.show_facts(shown.facts, len(self.field.experiment.positions), self.field.experiment.layout)
@@ -326,11 +327,11 @@ class DatasetDock(QWidget, ReviewMethods):
         yield from self._show_hits()
 
     def _show_hits(self) -> Iterator[None]:
-        pause = PaintingPause(self)
-        try:
-            self._hit_layer.show(self.field.here, self.threshold, self._pictures.first)
-        finally:
-            pause.end()
+        hits, image = self.field.here, self._pictures.first
+        if hits is None or image is None:
+            self._hit_layer.clear()
+        else:
+            yield from self._hit_layer.show(hits, self.threshold, image, self)
         yield
         self._show_counts()
 

@@ -89,6 +89,11 @@ def line_width(image: Layer) -> float:
     return max(1.0, _LINE * max(viewer_state.shape_of(image)[-2:]) / 800)
 
 
+def warm_up() -> None:
+    """Make a Shapes layer and forget it: the first one takes napari 0.2 s, which a worker can spend."""
+    Shapes(ndim=2, edge_color="yellow", features={_NUMBER: np.zeros(0, int)})
+
+
 def draw_template(viewer: Any, image: Image) -> Shapes:
     """Let the user draw a rectangle: make a layer for it (or empty the one there is) and choose its tool."""
     layer = next((one for one in viewer_state.shapes(viewer) if one.name == TEMPLATE), None)
@@ -172,26 +177,35 @@ class HitLayer(QObject):
         """Whether all that is to be drawn is drawn, and all that a hand did is read."""
         return not (self._drawing.isActive() or self._reading.isActive())
 
-    def show(self, hits: Hits | None, threshold: float, image: Image | None) -> None:
-        """Show other hits; None takes the layer away."""
+    def clear(self) -> None:
+        """Take the layer away."""
         self.read_now()
         self._drawing.stop()
-        layer, self._layer = self.layer, None
+        layer, self._layer, self._hits = self.layer, None, None
         if layer is not None:
             remove(self._viewer, [layer])
-        self._hits, self._threshold, self._written = hits, threshold, set()
-        if hits is None or image is None:
-            return
-        self._layer = self._viewer.add_shapes(
-            name=HITS,
-            ndim=2,
-            edge_color="yellow",
-            face_color="transparent",
-            edge_width=line_width(image),
-            feature_defaults={_NUMBER: BY_HAND},
-            features={_NUMBER: np.zeros(0, int)},
+
+    def show(self, hits: Hits, threshold: float, image: Image, widget: QWidget) -> Iterator[None]:
+        """Show other hits in small steps."""
+        self.clear()
+        yield
+        meta = {
+            "name": HITS,
+            "ndim": 2,
+            "edge_color": "yellow",
+            "face_color": "transparent",
+            "edge_width": line_width(image),
+            "feature_defaults": {_NUMBER: BY_HAND},
+            "features": {_NUMBER: np.zeros(0, int)},
             **flat_place(image),
-        )
+        }
+        for added in add_layers(self._viewer, [([], meta, "shapes")], widget):
+            if added is not None:
+                self._layer = added
+            yield
+        if self.layer is None:
+            return
+        self._hits, self._threshold, self._written = hits, threshold, set()
         self._layer.events.data.connect(self._changed)
         with self._our_change():
             if hits.added:

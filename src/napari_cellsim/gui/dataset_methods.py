@@ -172,7 +172,6 @@ class ReviewMethods:
             Its result says what each part holds.
         """
         review, tab = self._desk.review, self._view.split
-        self._desk.flush()
         shares = tab.fractions if fractions is None else fractions
         grouping = tab.grouping if group is None else group
         number = tab.seed.value if seed is None else seed
