@@ -90,7 +90,7 @@ class Recipe(ABC):
         """Return metrics on held-out data; contains `metric`."""
 
     def preview(self) -> np.ndarray | None:
-        """Return a picture (H, W) uint8 of what the networks do now, always of the same input; None for none."""
+        """Return a picture (H, W[, 3]) uint8 of what the networks do now, always of the same input; None for none."""
         return None
 
     @abstractmethod

@@ -165,7 +165,7 @@ class RunFolder:
             file.write(line + "\n")
 
     def write_preview(self, step: int, sheet: np.ndarray) -> None:
-        """Write a picture (H, W) uint8 to ``previews/step-N.png``."""
+        """Write a picture (H, W[, 3]) uint8 to ``previews/step-N.png``."""
         from skimage.io import imsave
 
         self.previews.mkdir(exist_ok=True)

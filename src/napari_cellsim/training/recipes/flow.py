@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field, JsonValue
 
@@ -14,6 +15,7 @@ from ..feeding import Batch
 from ..losses import endpoint_error, multilevel_endpoint_error
 from ..recipe import Recipe, RecipeConfig
 from .common import DataConfig, adamp, card, device_of, mean, warm_start
+from .previews import flow_sheet
 
 
 class FlowConfig(RecipeConfig):
@@ -87,10 +89,8 @@ class FlowRecipe(Recipe):
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Return the endpoint error in px: everywhere, in cells, and of zero flow in cells for comparison."""
-        if self._validation is None:
-            self._validation = self.config.data.validation(2, 2, truth="flow")
         errors, cell_errors, still = [], [], []
-        for item in self._validation:
+        for item in self._held_out():
             batch = item.to(device_of(self.network))
             flow = self.network(batch.images[:, 1], batch.images[:, 0])
             truth, valid = batch.flow[:, 0], batch.valid[:, 0]
@@ -99,6 +99,15 @@ class FlowRecipe(Recipe):
             cell_errors.append(float(endpoint_error(flow, truth, cells)))
             still.append(float(endpoint_error(torch.zeros_like(truth), truth, cells)))
         return {"epe": mean(errors), "epe_cells": mean(cell_errors), "epe_cells_of_zero_flow": mean(still)}
+
+    def _held_out(self) -> list[Batch]:
+        if self._validation is None:
+            self._validation = self.config.data.validation(2, 2, truth="flow")
+        return self._validation
+
+    def preview(self) -> np.ndarray:
+        """Return a sheet (H, W, 3) uint8: held-out frames, their motion as the network sees it, and the true one."""
+        return flow_sheet(self.network, self._held_out())
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model."""

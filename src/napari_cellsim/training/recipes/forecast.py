@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import JsonValue
 from torch import Tensor, nn
@@ -29,6 +30,7 @@ from .forecast_adversary import (
 from .forecast_kernels import KERNEL_DECODERS, distance_to_one_hot, one_hot_kernels
 from .forecast_settings import SDCNetConfig
 from .forecast_validation import ForecastValidation
+from .previews import tiles
 
 _ENCODER = ("encoder", "mixers", "collapsers")
 
@@ -171,10 +173,23 @@ class SDCNetRecipe(Recipe):
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Return the squared error at each horizon as a share of the best baseline's, and the mean of these."""
+        return self._held_out()(self._continued)
+
+    @torch.no_grad()
+    def preview(self) -> np.ndarray:
+        """Return a sheet (H, W) uint8: the last frame seen and those that follow, above the forecast ones."""
+        checks = self._held_out()
+        history, future = checks.items[0].images[:, : self.history], torch.from_numpy(checks.future[0])
+        last, guess = history[0, -1, 0], self._continued(history, len(future))[0, :, 0]
+        return tiles([[last, *future], [last, *guess]])
+
+    def _held_out(self) -> ForecastValidation:
         if self._validation is None:
             self._validation = ForecastValidation(self.config.data, self.history)
-        device = device_of(self.network)
-        return self._validation(lambda history, steps: self.predict(history.to(device), steps).frames.cpu())
+        return self._validation
+
+    def _continued(self, history: Tensor, steps: int) -> Tensor:
+        return self.predict(history.to(device_of(self.network)), steps).frames.cpu()
 
     def train_step(self, batch: Any, progress: float) -> dict[str, float]:
         """Do one step of the predictor and, in the last stage, one of the discriminator.

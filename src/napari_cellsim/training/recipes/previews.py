@@ -1,4 +1,4 @@
-"""Preview sheets of recipes that make pictures."""
+"""Preview sheets: what the networks do, always with the same pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from ...data import flow_to_rgb
+from ..feeding import Batch
+from .common import device_of
+
+_SHOWN = 4  # validation sequences in a sheet
+_CLASSES = 3  # the last one is white
 
 
 def sheet(rows: Sequence[Tensor]) -> np.ndarray:
@@ -17,7 +24,59 @@ def sheet(rows: Sequence[Tensor]) -> np.ndarray:
     rows : sequence of Tensor
         (N, T·C, Y, X) each, standardised; the first frame is shown, from -3 (black) to 3 (white).
     """
-    lines = [torch.cat(list(row[:, 0].detach().float().cpu()), dim=1) for row in rows]
-    grey = ((torch.cat(lines) + 3) / 6 * 255).clamp(0, 255).byte()
-    array: np.ndarray = grey.numpy()
+    return tiles([list((row[:, 0].detach().float().cpu() + 3) / 6) for row in rows])
+
+
+def tiles(rows: Sequence[Sequence[Tensor]]) -> np.ndarray:
+    """Return pictures (Y, X) in [0, 1], all of one size, as a contact sheet (H, W) uint8."""
+    lines = [torch.cat([picture.detach().float().cpu() for picture in row], dim=1) for row in rows]
+    array: np.ndarray = (torch.cat(lines) * 255).clamp(0, 255).byte().numpy()
     return array
+
+
+@torch.no_grad()
+def class_sheet(network: nn.Module, items: Sequence[Batch]) -> np.ndarray:
+    """Return frames, the classes that a network sees in them, and the true ones, one below the other: (H, W) uint8.
+
+    Background is black, then come trap, cell of interest and auxiliary cell, which is white, as what is unknown.
+    """
+    shown = _alike(items)
+    frames = [item.images[0, 0, 0] for item in shown]
+    guesses = [network(item.to(device_of(network)).images[:, 0]).argmax(1)[0].cpu() for item in shown]
+    truths = [item.semantic[0, 0] % (_CLASSES + 1) for item in shown]
+    return tiles([frames, [guess / _CLASSES for guess in guesses], [truth / _CLASSES for truth in truths]])
+
+
+@torch.no_grad()
+def flow_sheet(network: nn.Module, items: Sequence[Batch]) -> np.ndarray:
+    """Return later frames and the motion that a network sees in them, as colours; below it the true one, if known.
+
+    Parameters
+    ----------
+    network : Module
+        Takes the later and the earlier frame.
+    items : sequence of Batch
+        Pairs of frames.
+
+    Returns
+    -------
+    ndarray
+        (H, W, 3) uint8; a colour is as strong as the motion, up to the largest one in the sequence's truth or guess.
+    """
+    columns = []
+    for item in _alike(items):
+        images = item.to(device_of(network)).images
+        guess = network(images[:, 1], images[:, 0])[0].float().cpu().numpy()
+        truth, known = item.flow[0, 0].float().numpy(), bool(item.valid[0, 0].any())
+        largest = float(max(1e-3, np.hypot(*(truth if known else guess)).max()))
+        grey = tiles([[item.images[0, 1, 0]]])
+        column = [np.repeat(grey[..., None], 3, axis=-1), flow_to_rgb(-guess, largest)]
+        columns.append([*column, flow_to_rgb(-truth, largest)] if known else column)
+    shortest = min(len(column) for column in columns)
+    return np.concatenate([np.concatenate(column[:shortest]) for column in columns], axis=1)
+
+
+def _alike(items: Sequence[Batch]) -> list[Batch]:
+    """Return some items whose pictures have the size of the first."""
+    size = items[0].images.shape[-2:]
+    return [item for item in items if item.images.shape[-2:] == size][:_SHOWN]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field, JsonValue
 
@@ -14,6 +15,7 @@ from ..feeding import Batch
 from ..losses import cross_entropy_dice
 from ..recipe import Recipe, RecipeConfig
 from .common import DataConfig, adamp, card, device_of, mean, warm_start
+from .previews import class_sheet
 
 
 class SegmentationConfig(RecipeConfig):
@@ -84,11 +86,9 @@ class SegmentationRecipe(Recipe):
 
         Pixels of unknown class count nowhere, and a class that does not occur has no intersection over union.
         """
-        if self._validation is None:
-            self._validation = self.config.data.validation(1, 1, truth="semantic")
         losses = []
         hits, unions, pixels = torch.zeros(3), torch.zeros(3), torch.zeros(3)
-        for item in self._validation:
+        for item in self._held_out():
             batch = item.to(device_of(self.network))
             logits, truth = self.network(batch.images[:, 0]), batch.semantic[:, 0]
             losses.append(float(cross_entropy_dice(logits, truth)))
@@ -101,6 +101,15 @@ class SegmentationRecipe(Recipe):
         # of classes that nobody has labelled nothing can be said
         known = {name: float(hits[i] / unions[i]) for i, name in enumerate(names) if pixels[i]}
         return {"loss": mean(losses), **known}
+
+    def _held_out(self) -> list[Batch]:
+        if self._validation is None:
+            self._validation = self.config.data.validation(1, 1, truth="semantic")
+        return self._validation
+
+    def preview(self) -> np.ndarray:
+        """Return a sheet (H, W) uint8: held-out frames, their classes as the network sees them, and the true ones."""
+        return class_sheet(self.network, self._held_out())
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model."""
