@@ -131,8 +131,8 @@ class RunList(QWidget):
             )
             for column, text in enumerate(texts):
                 item.setText(column, text)
-        if before is not None and not same:
-            self.select(before.path)
+        if not same and runs:
+            self.select(runs[0].path if before is None else before.path)
         self._changed()
 
     def _changed(self, *_: object) -> None:

@@ -69,8 +69,16 @@ CHOICES = (
         start="unet-lite",
     ),
     TrainChoice(
-        "Motion (PWC-Net optical flow)",
-        "Learns where each pixel of a frame was in the frame before. Needs simulated movies, whose motion is known.",
+        "Motion, from my own movies (PWC-Net)",
+        "Adapts the optical flow, where each pixel was in the frame before, to your movies. Needs no labels.",
+        "flow_unsupervised",
+        "pwcnet",
+        MOVIES,
+        start="pwcnet-lite",
+    ),
+    TrainChoice(
+        "Motion, from simulated cells (PWC-Net)",
+        "Learns where each pixel of a frame was in the frame before, from movies whose motion is known.",
         "flow",
         "pwcnet",
         FLOW,

@@ -184,6 +184,9 @@ class TrainDock(QWidget):
         return job
 
     def _job_finished(self) -> None:
+        job = self.sender()
+        if job.status == "succeeded" and isinstance(job.result, work.Started):
+            self._view.bar.say(f"{job.result.run.name} trains in a process of its own; napari may be closed.")
         for one in (self._view.start_button, self._view.probe_button):
             one.setEnabled(True)
         self._list.select_again()
@@ -227,6 +230,7 @@ class TrainDock(QWidget):
         self._scan_question.answered.connect(self._show_scan)
         self._look_timer.timeout.connect(self._look_at_data)
         self._scan_timer.timeout.connect(self._scan)
+        self.follower.ended.connect(self._scan)
         form.advanced.box.toggled.connect(lambda opened: self._ask_catalogue() if opened else None)
         self._links = Links(self)
         self._links.add(self._viewer.events.theme, self._theme_changed)

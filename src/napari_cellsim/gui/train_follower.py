@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
 from ..base import CellSimError, Event
@@ -35,11 +35,15 @@ class TrainFollower(QObject):
 
     Attributes
     ----------
+    ended : Signal
+        Emitted when the following has ended, and everything is shown.
     run : Path or None
         The run that is shown.
     job : Job or None
         What follows it; None when it has ended.
     """
+
+    ended = Signal()
 
     def __init__(self, viewer: Any, view: TrainView, dock: QWidget) -> None:
         super().__init__(dock)
@@ -141,6 +145,7 @@ class TrainFollower(QObject):
             self._view.bar.show_error(job.error)
         elif job.status == "succeeded":
             self._show_ending(self.run.name, job.result)
+        self.ended.emit()
 
     def _show_ending(self, name: str, followed: work.Followed) -> None:
         if followed.ended.status == "cancelled":

@@ -155,7 +155,7 @@ class TrainForm:
         )
         self.amount.native.setDecimals(1)
         self.unit = ComboBox(
-            label="counted in",
+            label="Counted in",
             choices=list(UNITS),
             tooltip="Minutes of training, passes over the data (epochs), pictures shown, or steps of the optimiser.",
         )
