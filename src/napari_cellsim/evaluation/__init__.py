@@ -11,6 +11,8 @@ from ..base.lazy import lazily
 
 if TYPE_CHECKING:
     from . import baselines, metrics
+    from .assessment import Answer, Assessment
+    from .assessment_results import AssessmentResult
     from .bootstrap import bootstrap_interval, ratio_interval
     from .comparison import Comparison, compare_sequences
     from .curves import ErrorCurve, error_curve
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from .study import check_suffix
 
 _HOME = {
+    "Answer": "assessment",
+    "Assessment": "assessment",
+    "AssessmentResult": "assessment_results",
     "Comparison": "comparison",
     "Distances": "generator_results",
     "DistributionReport": "generative",
@@ -54,6 +59,9 @@ _HOME = {
     "segment_pictures": "features",
 }
 __all__ = [
+    "Answer",
+    "Assessment",
+    "AssessmentResult",
     "Comparison",
     "Distances",
     "DistributionReport",

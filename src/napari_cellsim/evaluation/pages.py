@@ -138,4 +138,11 @@ def _cell(value: Any) -> str:
         return f"<td>{value:.4g}</td>"
     if isinstance(value, int):
         return f"<td>{value}</td>"
-    return f'<td class="text">{escape(str(value))}</td>'
+    text = str(value)
+    if text[:1] in "0123456789-–<":
+        number, bracket, ends = text.partition(
+            " ["
+        )  # the interval stands below its value, or tables get too wide
+        below = f"<br><small>[{escape(ends)}</small>" if bracket else ""
+        return f"<td>{escape(number)}{below}</td>"
+    return f'<td class="text">{escape(text)}</td>'
