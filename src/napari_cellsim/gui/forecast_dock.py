@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from ..base import CellSimError, Event
 from ..forecasting import FrameReady
@@ -17,8 +17,8 @@ from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_view import ForecastView
 from .forecast_work import ForecastOutcome, MovieFacts, forecast_work
 from .graphics import forget_vertex_arrays
-from .jobs import Finish, Job, JobFactory, start_job
-from .links import Links
+from .job_dock import JobDock
+from .jobs import Job
 from .live import LiveMovie, in_step
 from .scout import Question, facts_question, preview_question
 from .stacking import single_frames, stack_layers
@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from ..evaluation import ErrorCurve
 
 _PREVIEW_DELAY_MS = 500
-_RELIEF = "choose a smaller region or fewer steps"
-_BUSY = "A job is still running in this dock; wait for it or press Cancel."
 
 
-class ForecastDock(QWidget):
+class ForecastDock(JobDock):
     """Dock that forecasts the next frames of a movie layer.
 
     Everything the buttons do is also a method: `run`, `cancel`, `open`, `save`, `stack`.
@@ -42,24 +40,20 @@ class ForecastDock(QWidget):
         The viewer whose layers are used.
     """
 
+    kept = (FrameReady,)
+    relief = "choose a smaller region or fewer steps"
+
     def __init__(self, napari_viewer) -> None:
-        super().__init__()
-        # napari hands a proxy, which wraps layers anew at every access, so that no two of them are the same
-        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        super().__init__(napari_viewer)
         self._view = ForecastView(self._viewer)
         self._form = self._view.form
         self._facts: MovieFacts | None = None
         self._outcome: ForecastOutcome | None = None
         self._live: LiveMovie | None = None
-        self._somebody_is_here = False
         self._facts_question = Question("Looking at the movie")
         self._preview_question = Question("Estimating the forecast")
         self._preview_timer = QTimer(self, singleShot=True, interval=_PREVIEW_DELAY_MS)
-        # napari would fill a dock that does not expand with empty space
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._view)
+        self._fill(self._view)
         self._connect()
         self.reset_choices()
         self._layer_changed()
@@ -94,16 +88,6 @@ class ForecastDock(QWidget):
     def facts(self) -> MovieFacts | None:
         """What is known of the chosen movie; None while it is being looked at."""
         return self._facts
-
-    @property
-    def job(self) -> Job | None:
-        """The running job, or None."""
-        return self._view.bar.job
-
-    @property
-    def message(self) -> str:
-        """The line under the progress bar."""
-        return self._view.bar.message
 
     @property
     def result(self) -> Any:
@@ -143,8 +127,7 @@ class ForecastDock(QWidget):
         CellSimError
             If something about the input is wrong, or a job is running in this dock.
         """
-        if self.job is not None:
-            raise CellSimError(_BUSY)
+        self._check_idle()
         source = viewer_state.find_movie(self._viewer, self.layer if layer is None else layer)
         if source is not self.layer and source in self._form.layer.choices:
             self._form.layer.value = source
@@ -160,10 +143,6 @@ class ForecastDock(QWidget):
         )
         job.happened.connect(self._show_frame)
         return job
-
-    def cancel(self) -> None:
-        """Stop what is running; the frames computed so far stay in their layer."""
-        self._view.bar.cancel()
 
     def open(self, *paths: str | Path) -> Job:
         """Open a movie, a folder of single TIFFs, a position folder, a saved forecast or a model.
@@ -214,20 +193,8 @@ class ForecastDock(QWidget):
 
     # ---- jobs and what becomes of them ----
 
-    def _start(self, factory: JobFactory, name: str, finish: Finish | None) -> Job:
-        if self.job is not None:
-            raise CellSimError(_BUSY)
-        job = start_job(factory, name, keep=(FrameReady,), finish=finish, relief=_RELIEF)
-        self._view.bar.follow(job)
-        self._view.run_button.setEnabled(False)
-        self._links.running_job = job.token
-        job.finished.connect(self._job_finished)
-        return job
-
     def _job_finished(self) -> None:
-        job = self.sender()
-        self._view.run_button.setEnabled(True)
-        if job.status != "succeeded" and self._live is not None:
+        if self.sender().status != "succeeded" and self._live is not None:
             self._live.rename("predicted (incomplete)")
         self._live = None
 
@@ -295,7 +262,6 @@ class ForecastDock(QWidget):
         self._facts_question.answered.connect(self._show_facts)
         self._preview_question.answered.connect(view.show_preview)
         self._preview_timer.timeout.connect(self._ask_preview)
-        self._links = Links(self)
         self._links.add(self._viewer.dims.events.point, self._time_moved)
         self._links.add(self._viewer.events.theme, self._theme_changed)
         self._links.add(self._viewer.layers.events.removed, forget_vertex_arrays)
@@ -335,11 +301,8 @@ class ForecastDock(QWidget):
         if self._view.plot is not None:
             self._view.plot.set_theme(self._viewer.theme)
 
-    def enterEvent(self, event) -> None:
-        """Somebody is about to work here: from now on torch may be loaded (in a worker) to estimate the cost."""
-        if not self._somebody_is_here:
-            self.estimate()
-        super().enterEvent(event)
+    def _somebody_came(self) -> None:
+        self.estimate()
 
     def _changed(self, *_: Any) -> None:
         if self._somebody_is_here:

@@ -13,7 +13,7 @@ from . import model_list, viewer_state
 from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_work import MovieFacts
 from .settings import forecast_settings
-from .widgets import calibration_field, form, section, show_row, unknown_or
+from .widgets import calibration_field, choose_some, form, section, show_row, unknown_or
 
 THIRD_AXIS = {"as the file says": None, "focal planes (Z)": "TZYX", "channels (C)": "TCYX"}
 OVERLAYS = {
@@ -172,10 +172,8 @@ class ForecastForm:
         """Offer the layers and models that exist now; the newest movie is taken where none was chosen."""
         for box in (self.layer, self.region, self.segmentation, self.flow, self.model):
             box.reset_choices()
-        if self.layer.value is None and len(self.layer.choices) > 1:
-            self.layer.value = next(choice for choice in self.layer.choices if choice is not None)
-        if self.model.value is None and len(self.model.choices) > 1:
-            self.model.value = next(choice for choice in self.model.choices if choice is not None)
+        choose_some(self.layer)
+        choose_some(self.model)
 
     def show_facts(self, facts: MovieFacts | None) -> None:
         """Fit ranges and visible rows to a movie."""

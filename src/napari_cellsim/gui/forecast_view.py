@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from .forecast_form import ForecastForm
 from .forecast_work import Kernels, MovieFacts, Preview
 from .job_bar import JobBar, format_seconds
+from .jobs import Job
 from .legend import MotionLegend
-from .widgets import DropZone, button, line, say, scrolling, section
+from .widgets import DropZone, button, line, say, scrolling, section, side_by_side
 
 if TYPE_CHECKING:
     from ..evaluation import ErrorCurve
@@ -58,11 +59,7 @@ class ForecastView(QWidget):
 
     def _arrange(self) -> None:
         form = self.form
-        opening = QWidget()
-        row = QHBoxLayout(opening)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.open_button)
-        row.addWidget(self.folder_button)
+        opening = side_by_side(self.open_button, self.folder_button)
         content = QWidget()
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(4, 2, 8, 2)
@@ -85,6 +82,15 @@ class ForecastView(QWidget):
         outer.addWidget(self._scroll, 1)
         outer.addLayout(buttons)
         outer.addWidget(self.bar)
+
+    def follow(self, job: Job) -> None:
+        """Show a job in the bar; the button that starts one rests while it runs."""
+        self.bar.follow(job)
+        self.run_button.setEnabled(False)
+        job.finished.connect(self._wake)
+
+    def _wake(self) -> None:
+        self.run_button.setEnabled(True)
 
     def scroll_to_end(self) -> None:
         """Scroll the controls to their lower end."""

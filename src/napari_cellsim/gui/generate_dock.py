@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
-
-from ..base import CellSimError
 from ..generation import PicturesReady
 from . import generate_buttons, model_list
 from . import generate_layers as layers
@@ -18,18 +15,16 @@ from .generate_editor import LiveEditor
 from .generate_methods import ExploreMethods
 from .generate_view import GenerateView
 from .graphics import forget_vertex_arrays
-from .jobs import Finish, Job, JobFactory, start_job
+from .job_dock import JobDock
+from .jobs import Finish, Job, JobFactory
 from .links import Links
 from .scout import Question
 
 if TYPE_CHECKING:
     from ..generation import Generated
 
-_RELIEF = "choose fewer pictures or steps at once"
-_BUSY = "A job is still running in this dock; wait for it or press Cancel."
 
-
-class GenerateDock(QWidget, ExploreMethods):
+class GenerateDock(JobDock, ExploreMethods):
     """Dock that generates pictures freely, after a guide, and along the latent space.
 
     Everything the buttons do is also a method: `run`, `encode`, `refine`, `interpolate`, `mix`, `edit`, `keep`,
@@ -41,21 +36,17 @@ class GenerateDock(QWidget, ExploreMethods):
         The viewer whose layers are used.
     """
 
+    kept = (PicturesReady,)
+    relief = "choose fewer pictures or steps at once"
+
     def __init__(self, napari_viewer) -> None:
-        super().__init__()
-        # napari hands a proxy, which wraps layers anew at every access, so that no two of them are the same
-        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        super().__init__(napari_viewer)
         self._view = GenerateView(self._viewer)
         self._display = GenerateDisplay(self._viewer, self._view)
         self._editor = LiveEditor()
         self._pixel_question = Question("Looking at the guide")
         self._device_question = Question("Looking for graphics cards")
-        self._somebody_is_here = False
-        # napari would fill a dock that does not expand with empty space
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._view)
+        self._fill(self._view)
         self._connect()
         self.reset_choices()
         self._model_changed()
@@ -67,16 +58,6 @@ class GenerateDock(QWidget, ExploreMethods):
     def model(self) -> str | Path | None:
         """Name or file of the chosen model."""
         return self._view.model_form.model.value
-
-    @property
-    def job(self) -> Job | None:
-        """The running job, or None."""
-        return self._view.bar.job
-
-    @property
-    def message(self) -> str:
-        """The line under the progress bar."""
-        return self._view.bar.message
 
     @property
     def result(self) -> Generated | None:
@@ -199,11 +180,7 @@ class GenerateDock(QWidget, ExploreMethods):
             self._display.guide_matched,
         )
 
-    # ---- files, cancelling, and what napari calls ----
-
-    def cancel(self) -> None:
-        """Stop what is running; the pictures made so far stay in their layer."""
-        self._view.bar.cancel()
+    # ---- files, and what napari calls ----
 
     def open(self, *paths: str | Path) -> Job:
         """Open saved generated pictures, or model files.
@@ -237,26 +214,14 @@ class GenerateDock(QWidget, ExploreMethods):
         layers.ride_along(self._viewer)
         self._view.reset_choices()
 
-    def enterEvent(self, event) -> None:
-        """Somebody is about to work here: from now on torch may be loaded (in a worker) to look for graphics cards."""
-        if not self._somebody_is_here:
-            self._somebody_is_here = True
-            self._device_question.ask(work.device_names)
-        super().enterEvent(event)
-
     # ---- inside ----
 
-    def _check_idle(self) -> None:
-        if self.job is not None:
-            raise CellSimError(_BUSY)
+    def _somebody_came(self) -> None:
+        self._device_question.ask(work.device_names)
 
     def _start(self, factory: JobFactory, name: str, finish: Finish | None) -> Job:
-        self._check_idle()
-        job = start_job(factory, name, keep=(PicturesReady,), finish=finish, relief=_RELIEF)
-        self._view.follow(job)
-        self._links.running_job = job.token
+        job = super()._start(factory, name, finish)
         job.happened.connect(self._display.event)
-        job.finished.connect(self._job_finished)
         return job
 
     def _job_finished(self) -> None:
@@ -271,7 +236,7 @@ class GenerateDock(QWidget, ExploreMethods):
             box.changed.connect(self._other_guide)
         self._pixel_question.answered.connect(self._show_pixel_size)
         self._device_question.answered.connect(self._show_devices)
-        self._links, self._editor_links = Links(self), Links(self)
+        self._editor_links = Links(self)
         self._links.add(self._editor.edited, self._display.edited)
         self._links.add(self._editor.failed, view.bar.show_error)
         self._links.add(self._viewer.dims.events.point, view.time_moved)

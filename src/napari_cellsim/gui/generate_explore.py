@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from .generate_layers import block_of, current_picture, flat, generated_layers
 from .generate_widgets import NumberSlider, add_row, thumbnail
-from .widgets import button, form, line, say, section
+from .widgets import button, choose_some, form, line, say, section
 
 if TYPE_CHECKING:
     from ..generation import Generated
@@ -208,8 +208,7 @@ class ExploreTab(QWidget):
     def reset_choices(self) -> None:
         """Offer the layers that exist now; the topmost is taken where none was chosen."""
         self.layer.reset_choices()
-        if self.layer.value is None and len(self.layer.choices) > 1:
-            self.layer.value = next(choice for choice in self.layer.choices if choice is not None)
+        choose_some(self.layer)
         self.time_moved()
 
     def time_moved(self, _event: Any = None) -> None:

@@ -15,7 +15,7 @@ from . import model_list
 from .generate_request import Computing, GenerateRequest
 from .generate_widgets import NumberSlider, SeedField, add_row
 from .settings import generate_settings
-from .widgets import button, form, line
+from .widgets import button, choose_some, form, line
 
 if TYPE_CHECKING:
     from ..generation import Generated
@@ -53,12 +53,12 @@ class ModelForm:
             tooltip="Where to compute: auto takes a graphics card where there is one.",
         )
         self.box = form(self.model, self.device)
-        self._choose_some()
+        choose_some(self.model)
 
     def reset_choices(self) -> None:
         """Offer the models that exist now, keeping the choice."""
         self.model.reset_choices()
-        self._choose_some()
+        choose_some(self.model)
 
     def show_devices(self, devices: list[str]) -> None:
         """Offer the devices of this machine, keeping the choice."""
@@ -112,10 +112,6 @@ class ModelForm:
             return 1
         size = read_header(entry.path).content.networks["cellgan"].config["size"]
         return 2 * (int(size).bit_length() - 1) - 2
-
-    def _choose_some(self) -> None:
-        if self.model.value is None and len(self.model.choices) > 1:
-            self.model.value = next(choice for choice in self.model.choices if choice is not None)
 
 
 def _entries() -> list[ModelEntry]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, SpinBox
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..base import CellSimError
 from . import viewer_state
@@ -15,7 +15,18 @@ from .forecast_request import LayerSnapshot
 from .generate_layers import OURS, block_of
 from .generate_request import Computing, GuideRequest
 from .generate_widgets import PicturePair
-from .widgets import button, calibration_field, form, line, say, section, show_row, unknown_or
+from .widgets import (
+    button,
+    calibration_field,
+    choose_some,
+    form,
+    line,
+    say,
+    section,
+    show_row,
+    side_by_side,
+    unknown_or,
+)
 
 SPACES = {"W+ (per layer)": "w+", "W (one for all)": "w"}
 
@@ -92,11 +103,7 @@ class GuideTab(QWidget):
 
     def _arrange(self) -> None:
         self._guide_rows = form(self.layer, self.follow, self.at, self.region, self.pixel_size)
-        buttons = QWidget()
-        row = QHBoxLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.encode_button)
-        row.addWidget(self.refine_button)
+        buttons = side_by_side(self.encode_button, self.refine_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 8, 2)
         for part in (
@@ -117,8 +124,7 @@ class GuideTab(QWidget):
         """Offer the layers that exist now; the topmost is taken where none was chosen."""
         for box in (self.layer, self.region):
             box.reset_choices()
-        if self.layer.value is None and len(self.layer.choices) > 1:
-            self.layer.value = next(choice for choice in self.layer.choices if choice is not None)
+        choose_some(self.layer)
         self._layer_changed()
 
     def time_moved(self, _event: Any = None) -> None:
@@ -258,9 +264,7 @@ def find_guide(viewer: Any, wanted: Any) -> Any:
     """
     from napari.layers import Image
 
-    if isinstance(wanted, str):
-        wanted = viewer_state.find_layer(viewer, wanted)
-    wanted = getattr(wanted, "__wrapped__", wanted)
+    wanted = viewer_state.meant(viewer, wanted)
     if wanted is None:
         raise CellSimError(
             "There is no picture to be guided by yet; drop a TIFF on napari, or take File > Open Sample > CellSim."

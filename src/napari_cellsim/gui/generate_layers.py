@@ -46,9 +46,7 @@ def find_generated(viewer: Any, wanted: Any) -> Image:
     CellSimError
         If there is none, or it holds no latents.
     """
-    if isinstance(wanted, str):
-        wanted = viewer_state.find_layer(viewer, wanted)
-    wanted = getattr(wanted, "__wrapped__", wanted)
+    wanted = viewer_state.meant(viewer, wanted)
     if wanted is None:
         raise CellSimError(
             "There are no generated pictures yet; press Generate in the first tab, or open saved ones."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -64,15 +64,10 @@ def generate_work(request: GenerateRequest, token: JobToken) -> Making:
     """Make new pictures."""
     from ..generation import generate_job
 
-    return (
-        yield from _with_model(
-            request.computing,
-            token,
-            lambda model, options: generate_job(
-                model, request.n, request.seed, request.truncation, request.noise, **options
-            ),
-        )
-    )
+    def start(model: Any, options: dict[str, Any]) -> Making:
+        return generate_job(model, request.n, request.seed, request.truncation, request.noise, **options)
+
+    return _with_model(request.computing, token, start)
 
 
 def guide_work(request: GuideRequest, token: JobToken) -> Making:
@@ -104,48 +99,31 @@ def refine_work(computing: Computing, pictures: Generated, steps: int, space: st
     """Bring look-alikes nearer to their guides."""
     from ..generation import project_job
 
-    return (
-        yield from _with_model(
-            computing,
-            token,
-            lambda model, options: project_job(model, pictures, steps=steps, space=space, **options),
-        )
-    )
+    def start(model: Any, options: dict[str, Any]) -> Making:
+        return project_job(model, pictures, steps=steps, space=space, **options)
+
+    return _with_model(computing, token, start)
 
 
 def walk_work(request: WalkRequest, token: JobToken) -> Making:
     """Go from picture to picture."""
     from ..generation import interpolate_job
 
-    return (
-        yield from _with_model(
-            request.computing,
-            token,
-            lambda model, options: interpolate_job(
-                model,
-                request.pictures,
-                steps=request.steps,
-                space=request.space,
-                loop=request.loop,
-                **options,
-            ),
-        )
-    )
+    def start(model: Any, options: dict[str, Any]) -> Making:
+        how = {"steps": request.steps, "space": request.space, "loop": request.loop}
+        return interpolate_job(model, request.pictures, **how, **options)
+
+    return _with_model(request.computing, token, start)
 
 
 def mix_work(request: MixRequest, token: JobToken) -> Making:
     """Mix styles."""
     from ..generation import mix_job
 
-    return (
-        yield from _with_model(
-            request.computing,
-            token,
-            lambda model, options: mix_job(
-                model, request.sources, request.destinations, request.layer, **options
-            ),
-        )
-    )
+    def start(model: Any, options: dict[str, Any]) -> Making:
+        return mix_job(model, request.sources, request.destinations, request.layer, **options)
+
+    return _with_model(request.computing, token, start)
 
 
 class EditSession:
@@ -241,7 +219,9 @@ def join(pictures: Sequence[Generated], at_least: int, what: str) -> Generated:
     return replace(first, **whole, guides=None, records=(), grid=None)
 
 
-def _with_model(computing: Computing, token: JobToken, start: Any) -> Making:
+def _with_model(
+    computing: Computing, token: JobToken, start: Callable[[Any, dict[str, Any]], Making]
+) -> Making:
     """Load the model, wait for other jobs, and run the job that `start(model, options)` returns."""
     yield Progress(0, 0, "Loading the model")
     import_numerics()

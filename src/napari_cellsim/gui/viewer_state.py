@@ -52,6 +52,13 @@ def find_layer(viewer: Any, name: str) -> Layer:
     return viewer.layers[name]
 
 
+def meant(viewer: Any, wanted: Any) -> Layer | None:
+    """Return the layer meant by its name, a proxy of it or the layer itself; None if None is wanted."""
+    if isinstance(wanted, str):
+        wanted = find_layer(viewer, wanted)
+    return getattr(wanted, "__wrapped__", wanted)
+
+
 def find_movie(viewer: Any, wanted: Any) -> Image:
     """Return the layer meant by a name or the layer itself.
 
@@ -62,9 +69,7 @@ def find_movie(viewer: Any, wanted: Any) -> Image:
     """
     from napari.layers import Image
 
-    if isinstance(wanted, str):
-        wanted = find_layer(viewer, wanted)
-    wanted = getattr(wanted, "__wrapped__", wanted)
+    wanted = meant(viewer, wanted)
     if wanted is None:
         raise CellSimError(
             "There is no movie yet; drop a TIFF time-lapse on napari, or take File > Open Sample > CellSim."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from magicgui.widgets import FloatSpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox
 from magicgui.widgets.bases import Widget
 from qtpy.QtCore import QMimeData, QSize, Qt, Signal
 from qtpy.QtGui import QIcon
@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -90,6 +91,22 @@ def section(title: str, *contents: QWidget, collapsed: bool | None = None) -> QW
     for content in contents:
         column.addWidget(content)
     return box
+
+
+def side_by_side(*widgets: QWidget) -> QWidget:
+    """Lay widgets out in one row."""
+    box = QWidget()
+    row = QHBoxLayout(box)
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        row.addWidget(widget)
+    return box
+
+
+def choose_some(box: ComboBox) -> None:
+    """Choose the first thing that a box offers, if nothing is chosen."""
+    if box.value is None and len(box.choices) > 1:
+        box.value = next(choice for choice in box.choices if choice is not None)
 
 
 def button(text: str, tooltip: str) -> QPushButton:
