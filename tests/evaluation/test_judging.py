@@ -35,8 +35,8 @@ def forecast(filmed, untrained):
 
 
 @pytest.fixture(scope="module")
-def judge(forecast) -> Judge:
-    return Judge(forecast, load_model("unet-lite"), "cpu")
+def judge(filmed, forecast) -> Judge:
+    return Judge(filmed, forecast, load_model("unet-lite"), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +118,12 @@ def test_nobody_judges_unless_asked(filmed, untrained, scene):
     assert labelled.horizons[0].model.growth is not None
     assert labelled.horizons[0].model.iou is None
     assert labelled.judge is None
+
+
+def test_baselines_are_taken_over(report, filmed, forecast, scene, judge):
+    """Another model's report of the same frames gives the same numbers, without scoring its baselines again."""
+    cells = TrueCells.from_labels(scene.labels[AT : AT + 1 + STEPS], "labels given")
+    again = assess(filmed, forecast, cells=cells, judge=judge, like=report)
+    assert again.horizons == report.horizons
+    with pytest.raises(CellSimError, match="after frame 2"):
+        assess(filmed, forecast, like=report.model_copy(update={"at": 2}))

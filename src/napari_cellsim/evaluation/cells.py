@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base import JobToken
-from ..data import Scale, TimeLapse
+from ..data import TimeLapse, fit_scale
 from ..forecasting import Forecast, choose_device
 from .instances import Labels, split_cells
 from .region import region_of
@@ -31,8 +31,11 @@ class Judge:
 
     Parameters
     ----------
+    movie : TimeLapse
+        The movie that was forecast. Its last visible frame gives the intensity scale, so that a judge is the same
+        whichever model made the forecast.
     forecast : Forecast
-        Gives grid, pixel size and the intensity scale, which was fitted on visible frames.
+        Gives region and pixel size.
     network : Model
         A segmentation U-Net.
     device : str
@@ -42,10 +45,16 @@ class Judge:
     """
 
     def __init__(
-        self, forecast: Forecast, network: Model, device: str = "auto", token: JobToken | None = None
+        self,
+        movie: TimeLapse,
+        forecast: Forecast,
+        network: Model,
+        device: str = "auto",
+        token: JobToken | None = None,
     ) -> None:
         self.name, self.hash = network.name, network.hash
-        self._forecast, self._model = forecast, network
+        self._model = network
+        self._scale = fit_scale(judged_frames(movie, forecast)[:1])
         self._device, self._token = device, token or JobToken()
         own = network.card.pixel_size
         self._pixel = forecast.pixel_size or own or USUAL_PIXEL
@@ -68,12 +77,11 @@ class Judge:
         from ..forecasting.sources import network_segmentation
 
         place = choose_device(self._device)
-        intensity = self._forecast.provenance["config"]["intensity"]
         grids = Grids.match(frames.shape[-2], frames.shape[-1], self._zoom)
         segment = network_segmentation(self._model.network.to(place).eval(), TILE, self._token)
         masks = []
         with torch.inference_mode():
-            for frame in Scale(**intensity).forward(frames):
+            for frame in self._scale.forward(frames):
                 self._token.check()
                 image = grids.images_to_model(torch.from_numpy(frame)[None, None].to(place))
                 classes = grids.maps_to_movie(segment(image)).argmax(1)[0]
@@ -137,7 +145,7 @@ def true_cells(
     given = label_windows(movie, forecast, segmentation)
     if given is not None:
         return TrueCells.from_labels(given, GIVEN)
-    judge = judge_for(forecast, model, segmentation, device)
+    judge = judge_for(movie, forecast, model, segmentation, device)
     frames = judged_frames(movie, forecast)
     if judge is None or len(frames) < 2:
         return None
@@ -146,20 +154,22 @@ def true_cells(
 
 
 def judge_for(
-    forecast: Forecast, model: Model, source: Any, device: str = "auto", token: JobToken | None = None
+    movie: TimeLapse,
+    forecast: Forecast,
+    model: Model,
+    source: Any,
+    device: str = "auto",
+    token: JobToken | None = None,
 ) -> Judge | None:
     """Return the judge that a segmentation source names: "model" is the model's partner, "none" or an array nobody."""
     if isinstance(source, np.ndarray) or (isinstance(source, str) and source == "none"):
         return None
-    if not isinstance(source, str):
-        return Judge(forecast, source, device, token)
     from ..models import load_model, resolve_partner
 
-    if source != "model":
-        return Judge(forecast, load_model(source), device, token)
-    return Judge(
-        forecast, model if model.kind == "unet" else resolve_partner(model, "segmentation"), device, token
-    )
+    network = source
+    if isinstance(source, str):
+        network = resolve_partner(model, "segmentation") if source == "model" else load_model(source)
+    return Judge(movie, forecast, network, device, token)
 
 
 def label_windows(movie: TimeLapse, forecast: Forecast, labels: Any) -> npt.NDArray[Any] | None:

@@ -14,7 +14,7 @@ from ..forecasting import Forecast, predict
 from .baselines import blurred_copy_last, constant_flow, copy_last, tune_sigma
 from .cells import GIVEN, Judge, TrueCells, judge_for, judged_frames, label_windows
 from .region import region_of
-from .report import Method, Report
+from .report import BASELINES, Method, Report, Scores
 from .scoring import score_horizons
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def find_cells(
     source = judge if judge is not None else segmentation
     if isinstance(source, np.ndarray):
         source = "model" if "segmentation" in model.card.partners else "none"
-    network = judge_for(forecast, model, source, device, token)
+    network = judge_for(movie, forecast, model, source, device, token)
     if given is not None:
         return TrueCells.from_labels(given, GIVEN), network
     if network is None:
@@ -152,6 +152,7 @@ def assess(
     judge: Judge | None = None,
     sigma: Sequence[float] | None = None,
     sequence: str | None = None,
+    like: Report | None = None,
 ) -> Report:
     """Compare an existing forecast with the movie's own later frames, beside three baselines.
 
@@ -171,6 +172,9 @@ def assess(
     sequence : str, optional
         Name under which `compare_sequences` averages several forecasts; the movie's source or name by
         default.
+    like : Report, optional
+        Of another model, made of the same movie with the same `cells`, `judge` and `sigma`: its baselines are taken
+        over instead of being scored again.
 
     Returns
     -------
@@ -179,7 +183,7 @@ def assess(
     Raises
     ------
     CellSimError
-        If forecast, masks or blur do not fit the movie.
+        If forecast, masks or blur do not fit the movie, or `like` is of other frames.
     """
     at, steps = forecast.at, forecast.steps
     predicted = np.asarray(forecast.frames)[0, :, 0]
@@ -191,13 +195,20 @@ def assess(
     history, truth = frames[: at + 1 - first], frames[at + 1 - first :]
     known = _checked(cells, truth, predicted)
     tuned = tuple(sigma) if sigma is not None else tune_sigma([history], steps)
-    forecasts: dict[Method, Frames] = {
-        "model": predicted,
-        "copy_last": copy_last(history, steps),
-        "blurred_copy_last": blurred_copy_last(history, steps, tuned),
-        "constant_flow": constant_flow(history, steps),
-    }
     source = str(movie.source or movie.name)
+    region = None if box == (0, movie.height, 0, movie.width) else box
+    forecasts: dict[Method, Frames] = {"model": predicted}
+    scored: dict[Method, list[Scores]] = {}
+    if like is None:
+        forecasts["copy_last"] = copy_last(history, steps)
+        forecasts["blurred_copy_last"] = blurred_copy_last(history, steps, tuned)
+        forecasts["constant_flow"] = constant_flow(history, steps)
+    elif (like.input, like.at, like.region, len(like.horizons)) != (source, at, region, len(truth)):
+        raise CellSimError(
+            f"The baselines of {like.input} after frame {like.at} are not those of {source} after frame {at}."
+        )
+    else:
+        scored = {method: [h.scores(method) for h in like.horizons] for method in BASELINES}
     return Report(
         input=source,
         sequence=sequence or source,
@@ -205,7 +216,7 @@ def assess(
         steps=steps,
         channel=forecast.channel,
         plane=forecast.plane,
-        region=None if box == (0, movie.height, 0, movie.width) else box,
+        region=region,
         pixel_size=forecast.pixel_size,
         interval=forecast.interval,
         model=_model_identity(forecast),
@@ -213,7 +224,7 @@ def assess(
         blur_tuned_on="validation sequences" if sigma is not None else f"frames {first} to {at} of the movie",
         cells_from=None if known is None else known.source,
         judge=None if judge is None else judge.identity,
-        horizons=score_horizons(forecasts, history[-1], truth, known, judge, at, forecast.interval),
+        horizons=score_horizons(forecasts, scored, history[-1], truth, known, judge, at, forecast.interval),
         warnings=[str(line) for line in forecast.provenance.get("warnings", [])],
         provenance=forecast.provenance,
     )

@@ -200,7 +200,8 @@ def evaluate_movies_job(
             cells, network = find_cells(
                 movie, forecast, model, labels=own, judge=common, token=token, **known
             )
-            report = assess(movie, forecast, cells=cells, judge=network, sigma=sigma)
+            same = reports[len(reports) - m * len(work)] if m else None  # of the first model: equal baselines
+            report = assess(movie, forecast, cells=cells, judge=network, sigma=sigma, like=same)
             if command is not None:
                 text = command.only(number, m, start, judge_name).text()
                 report = report.model_copy(update={"command": text})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def score(prediction: Any, target: Any, cells: Mask | None = None, growth: Mask 
 
 
 def score_horizons(
-    forecasts: dict[Method, Frames],
+    forecasts: Mapping[Method, Frames],
+    scored: Mapping[Method, list[Scores]],
     last: Frames,
     truth: Frames,
     cells: TrueCells | None,
@@ -82,6 +84,8 @@ def score_horizons(
     ----------
     forecasts : dict
         Method -> predicted frames (S, Y, X).
+    scored : dict
+        Method -> scores per true frame, of the methods that were scored before.
     last : array (Y, X)
         The last visible frame.
     truth : array (H, Y, X)
@@ -94,7 +98,7 @@ def score_horizons(
     interval : float or None
         Minutes.
     """
-    found: dict[Method, list[Scores]] = {}
+    found: dict[Method, list[Scores]] = dict(scored)
     for method, frames in forecasts.items():
         found[method] = [score(frames[k], target, *_regions(cells, k)) for k, target in enumerate(truth)]
     counts, ceilings = np.full(len(truth), np.nan), np.full(len(truth), np.nan)
