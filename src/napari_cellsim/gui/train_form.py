@@ -39,6 +39,9 @@ class TrainForm:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._runs: list[tuple[str, Path]] = []
+        self._devices = list(dict.fromkeys(["auto", "cpu", settings.train_settings().device]))
+        self._models = model_list.available()  # read once, as it takes some milliseconds
+        self._extra: list[tuple[ComboBox, str]] = []  # choices that only an earlier run knows
         self._make_what()
         self._make_data()
         self._make_run()
@@ -70,9 +73,7 @@ class TrainForm:
         )
         self.generator = ComboBox(
             label="Generator",
-            choices=lambda _: (
-                [(e.name, str(e.path)) for e in model_list.available("cellgan")] or [("none", "")]
-            ),
+            choices=self._generators,
             tooltip="The finished Cell-GAN for which look-alikes are to be found.",
         )
         self.sentence = line("What the model is for")
@@ -144,7 +145,9 @@ class TrainForm:
 
     def _make_run(self) -> None:
         self.preset = ComboBox(
-            label="Size", choices=list(PRESETS.items()), tooltip="How large the network is."
+            label="Size",
+            choices=lambda widget: self._with_extra(widget, list(PRESETS.items())),
+            tooltip="How large the network is.",
         )
         self.amount = FloatSpinBox(
             label="Train for",
@@ -159,11 +162,10 @@ class TrainForm:
             choices=list(UNITS),
             tooltip="Minutes of training, passes over the data (epochs), pictures shown, or steps of the optimiser.",
         )
-        wanted = settings.train_settings().device
         self.device = ComboBox(
             label="Device",
-            choices=list(dict.fromkeys(["auto", "cpu", wanted])),
-            value=wanted,
+            choices=lambda widget: self._with_extra(widget, [(name, name) for name in self._devices]),
+            value=settings.train_settings().device,
             tooltip="Where to train: auto takes a graphics card where there is one.",
         )
         self.name = LineEdit(label="Name", tooltip="Name of the run, and of the model that comes out of it.")
@@ -197,9 +199,8 @@ class TrainForm:
     def _choice_changed(self, _value: Any = None) -> None:
         choice = self.choice
         self.stage.choices = list(choice.stages.items()) or [("", "")]
-        self.reset_choices()
-        start = next((e.path for e in model_list.available(choice.kind) if e.name == choice.start), None)
-        self.start.value = str(start) if start else ""
+        self.start.reset_choices()
+        self.start.value = dict(self._of_kind(choice.kind)).get(choice.start, "")
         if choice.needs == FLOW and self.source.value == LAYERS:
             self.source.value = SIMULATED
         self.suggest_name()
@@ -207,7 +208,7 @@ class TrainForm:
     def suggest_name(self, *taken_now: Path) -> None:
         """Offer a name that no run and no model has, nor one of `taken_now`."""
         paths = (*(run for _, run in self._runs), *taken_now)
-        taken = {path.name for path in paths} | {entry.name for entry in model_list.available()}
+        taken = {path.name for path in paths} | {entry.name for entry in self._models}
         base = f"my-{self.choice.kind or self.choice.recipe}"
         self.name.value = next(
             name for number in range(1, 10_000) if (name := f"{base}-{number}") not in taken
@@ -216,12 +217,23 @@ class TrainForm:
     def _unit_changed(self, unit: str) -> None:
         self.amount.value = UNITS[unit]
 
-    def _starts(self, _widget: Any) -> list[tuple[str, str]]:
+    def _starts(self, widget: Any) -> list[tuple[str, str]]:
         choice = self.choice
-        models = [(entry.name, str(entry.path)) for entry in model_list.available(choice.kind)]
+        models = self._of_kind(choice.kind)
         earlier = [path for recipe, path in self._runs if recipe == choice.recipe and choice.stages]
         runs = [(f"run {path.name}", str(path)) for path in earlier]
-        return [("fresh weights", ""), *models, *runs]
+        return self._with_extra(widget, [("fresh weights", ""), *models, *runs])
+
+    def _generators(self, widget: Any) -> list[tuple[str, str]]:
+        return self._with_extra(widget, self._of_kind("cellgan") or [("none", "")])
+
+    def _of_kind(self, kind: str) -> list[tuple[str, str]]:
+        return [(e.name, str(e.path)) for e in self._models if e.kind == kind and e.problem is None]
+
+    def _with_extra(self, box: Any, choices: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        known = {value for _, value in choices}
+        more = [value for owner, value in self._extra if owner is box and value not in known]
+        return [*choices, *((Path(value).stem, value) for value in dict.fromkeys(more))]
 
     def show_runs(self, runs: list[tuple[str, Path]]) -> None:
         """Offer runs (recipe, folder) to start from."""
@@ -234,14 +246,14 @@ class TrainForm:
 
     def reset_choices(self) -> None:
         """Offer the layers and models that exist now."""
+        self._models = model_list.available()
         for box in (self.movie, self.labels, self.start, self.generator):
             box.reset_choices()
 
     def show_catalogue(self, catalogue: Catalogue) -> None:
         """Offer the devices of this machine and the advanced settings."""
-        wanted = self.device.value
-        self.device.choices = list(dict.fromkeys([*catalogue.devices, wanted]))
-        self.device.value = wanted
+        self._devices = list(dict.fromkeys([*catalogue.devices, self.device.value]))
+        self.device.reset_choices()
         self.advanced.show_catalogue(catalogue)
 
     # ---- reading and filling ----
@@ -316,10 +328,11 @@ class TrainForm:
             (self.start, chosen.get("start", "")),
             (self.generator, chosen.get("model", "")),
             (self.preset, chosen.get("preset", "lite")),
-            (self.device, fit.get("device", "auto")),
+            (self.device, fit.get("device", "cpu")),
         ):
-            if value not in box.choices:
-                box.choices = [*((str(c), c) if isinstance(c, str) else c for c in box.choices), value]
+            if value not in box.choices:  # a file that was moved here, a device of another machine
+                self._extra.append((box, str(value)))
+                box.reset_choices()
             box.value = value
         self.source.value = STORE
         self.folder.value = str(chosen.get("data", {}).get("folder", ""))

@@ -280,6 +280,8 @@ def last_words(log: Path) -> str:
 
 def _ending(folder: RunFolder, state: dict[str, Any], process: subprocess.Popen[bytes] | None) -> Ended:
     status, log = state.get("status", ""), folder.path / LOG
+    if not state:
+        raise CellSimError(f"The run {folder.path.name} has not been started yet; press Resume to start it.")
     if status in ("finished", "stopped"):
         return Ended(status, folder.final if folder.final.is_file() else None)
     if status == "cancelled":
