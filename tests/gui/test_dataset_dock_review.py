@@ -59,6 +59,17 @@ def review(dataset_dock):
     return show
 
 
+@pytest.fixture
+def found_and_cropped(dataset_dock, phantom_chip, phantom_field, tmp_path):
+    """The dock with the chip open, and the crops of its first trap."""
+    dataset_dock.open(phantom_chip).wait(60)
+    dataset_dock._view.find.pixel_size.value, dataset_dock._view.find.interval.value = 0.25, 10.0
+    y, x = (round(v) for v in phantom_field.centres[0])
+    dataset_dock.find((y - 28, y + 28, x - 40, x + 40)).wait(60)
+    review = dataset_dock.crop(tmp_path / "drifting.zarr", 64).wait(60)
+    return dataset_dock, review.store
+
+
 def verdicts(tab) -> list[str]:
     return [tab.table.index(row, 2).data() for row in range(tab.table.rowCount())]
 
@@ -239,6 +250,21 @@ def test_enter_shows_the_window_in_the_viewer(dataset_dock, review, store, qtbot
     tab.show_button.click()
     name = tab.table.window(4).sequence
     qtbot.waitUntil(lambda: len(viewer.layers) == 1 and name in viewer.layers[0].name, timeout=30_000)
+
+
+def test_a_window_lies_where_the_stage_had_drifted_to(found_and_cropped, qtbot):
+    dock, store = found_and_cropped
+    dock.set_window_length(2).wait(30)
+    dock.show_window(f"{store.sequences[0].id}@2-4")
+    qtbot.waitUntil(lambda: any("trap_000" in layer.name for layer in dock.viewer.layers), timeout=30_000)
+    qtbot.wait(200)
+    shown = dock.viewer.layers[-1]
+    assert shown.data.shape[0] == 2
+    np.testing.assert_allclose(shown.translate[0], 20.0)
+    np.testing.assert_allclose(shown.translate[-2:], store.sequences[0].origins[2] * 0.25)
+    field = np.asarray(dock.viewer.layers["pos1"].data[2, 0])
+    y, x = store.sequences[0].origins[2]
+    np.testing.assert_array_equal(np.asarray(shown.data)[0, 0], field[y : y + 64, x : x + 64])
 
 
 def test_windows_of_another_length(dataset_dock, review, store, qtbot):

@@ -180,6 +180,7 @@ def split_work(
 def window_layers(store: CropStore, window: Window) -> list[LayerData]:
     """Return the layers of a window, at its place in the field and in time; the frames are read lazily."""
     movie = store.timelapse(window.sequence)
+    origin = store.sequence(window.sequence).origins[window.start]  # crops follow the drift
     middle = np.asarray(movie.frames[window.start, :, movie.n_planes // 2])
     layers = []
     for channel, (data, meta, kind) in enumerate(movie_layers(movie)):
@@ -187,8 +188,10 @@ def window_layers(store: CropStore, window: Window) -> list[LayerData]:
         meta["contrast_limits"] = (low, high if high > low else low + 1)
         meta["name"] = f"{meta['name']} frames {window.start}–{window.stop - 1}"
         meta["visible"] = channel == 0
-        start = meta["scale"][0] * window.start
-        meta["translate"] = (start, *meta["translate"][1:])
+        scale, place = meta["scale"], list(meta["translate"])
+        place[0] = scale[0] * window.start
+        place[-2:] = [float(at) * step for at, step in zip(origin, scale[-2:], strict=True)]
+        meta["translate"] = tuple(place)
         layers.append((data[window.start : window.stop], meta, kind))
     return layers
 
