@@ -13,12 +13,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..ops import warp
+from .augmentation import gaussian_blur
 
 _HALF_DISTANCE = 0.1  # squared difference of two census values that counts half
 _EPSILON = 1e-3
+_MOST_HIDDEN = 0.3
 
 
-def census(images: Tensor, radius: int = 3, softness: float = 0.1) -> Tensor:
+def census(images: Tensor, radius: int = 2, softness: float = 2.0, deviation: Tensor | None = None) -> Tensor:
     """Return how each pixel compares with its neighbours: a soft ternary census transform.
 
     The differences d to the neighbours become d/√(c² + d²), as in Meister et al. 2018 (UnFlow, §3.2; there with
@@ -32,14 +34,17 @@ def census(images: Tensor, radius: int = 3, softness: float = 0.1) -> Tensor:
     radius : int
         Half-width of the square of neighbours, px.
     softness : float
-        Differences far below this share of the picture's standard deviation count as none: choose it above the noise.
+        Differences far above this many standard deviations of the picture all count as 1, smaller ones in proportion.
+
+    deviation : Tensor, optional
+        (B, 1, 1, 1), standard deviation to use instead of the pictures' own.
 
     Returns
     -------
     Tensor
         (B, (2·radius + 1)² − 1, H, W), from −1 (much darker neighbour) to 1. Beyond the border lies the border pixel.
     """
-    scale = softness * images.detach().std((-2, -1), keepdim=True).clamp(min=1e-6)
+    scale = softness * (_deviation(images) if deviation is None else deviation)
     height, width = images.shape[-2:]
     padded = functional.pad(images / scale, (radius,) * 4, mode="replicate")
     middle = images / scale
@@ -49,6 +54,10 @@ def census(images: Tensor, radius: int = 3, softness: float = 0.1) -> Tensor:
     neighbours = torch.cat([padded[..., y : y + height, x : x + width] for y, x in offsets], 1)
     differences = neighbours - middle
     return differences * torch.rsqrt(1 + differences.square())
+
+
+def _deviation(images: Tensor) -> Tensor:
+    return images.detach().std((-2, -1), keepdim=True).clamp(min=1e-6)
 
 
 def census_distance(first: Tensor, second: Tensor) -> Tensor:
@@ -68,10 +77,9 @@ def census_distance(first: Tensor, second: Tensor) -> Tensor:
     return (squared / (_HALF_DISTANCE + squared)).mean(1, keepdim=True)
 
 
-def charbonnier(x: Tensor, power: float = 0.5) -> Tensor:
-    """Return (x² + ε²)^power − ε^(2·power) with ε = 0.001: a robust penalty, 0 at 0 (Sun, Roth, Black 2014, §3.2)."""
-    penalty: Tensor = (x.square() + _EPSILON**2) ** power - _EPSILON ** (2 * power)
-    return penalty
+def charbonnier(x: Tensor) -> Tensor:
+    """Return √(x² + ε²) − ε with ε = 0.001, nearly |x|: a robust penalty (Sun, Roth, Black 2014, §3.2)."""
+    return (x.square() + _EPSILON**2).sqrt() - _EPSILON
 
 
 def inside(flow: Tensor) -> Tensor:
@@ -107,17 +115,35 @@ def visible(flow: Tensor, backward: Tensor, relative: float = 0.01, absolute: fl
         return (mismatch < relative * lengths + absolute) & inside(flow)
 
 
+def believable(seen: Tensor) -> Tensor:
+    """Return the same, but everything for pictures of which more than 30 % would be hidden.
+
+    Cells hide little of each other. A flow that seems to hide more, or leaves the picture, is wrong, and a network that
+    were never judged there would end up with flow that is nowhere judged.
+
+    Parameters
+    ----------
+    seen : Tensor
+        (B, 1, H, W), bool.
+    """
+    hidden = (~seen).float().mean((1, 2, 3), keepdim=True)
+    return seen | (hidden > _MOST_HIDDEN)
+
+
 def photometric_error(
     first: Tensor,
     second: Tensor,
     flow: Tensor,
     seen: Tensor,
     *,
-    radius: int = 3,
-    softness: float = 0.1,
-    power: float = 0.5,
+    radius: int = 2,
+    softness: float = 2.0,
+    blur: float = 1.0,
 ) -> Tensor:
-    """Return the mean penalty of census distances between a picture and the other one, warped onto it.
+    """Return the mean census distance between a picture and the other one, warped onto it.
+
+    Both are blurred first: a flow that displaces by half pixels averages camera noise away, so that without blurring a
+    wrong flow explains noisy pictures better than the true one does.
 
     Parameters
     ----------
@@ -129,19 +155,23 @@ def photometric_error(
         (B, 1, H, W), bool: pixels that count; those closer to the border than `radius` never do.
     radius, softness : int, float
         Of `census`.
-    power : float
-        Of the penalty; 0.5 is about the plain mean distance.
+    blur : float
+        σ in px; 0 for none.
 
     Returns
     -------
     Tensor
         Scalar from 0 to nearly 1; 0 if no pixel counts.
     """
-    distance = census_distance(census(first, radius, softness), census(warp(second, flow), radius, softness))
+    if blur:
+        first, second = (gaussian_blur(pictures[:, 0], blur)[:, None] for pictures in (first, second))
+    # warping changes the standard deviation, which must not become a way to change the error
+    warped = census(warp(second, flow), radius, softness, _deviation(second))
+    distance = census_distance(census(first, radius, softness), warped)
     counted = torch.zeros_like(distance)
     counted[..., radius:-radius, radius:-radius] = 1
     counted = counted * seen
-    return (charbonnier(distance, power) * counted).sum() / counted.sum().clamp(min=1)
+    return (charbonnier(distance) * counted).sum() / counted.sum().clamp(min=1)
 
 
 def smoothness(flow: Tensor, image: Tensor, order: Literal[1, 2] = 2, edge: float = 5.0) -> Tensor:
@@ -166,7 +196,7 @@ def smoothness(flow: Tensor, image: Tensor, order: Literal[1, 2] = 2, edge: floa
     Tensor
         Scalar, at least 0, px.
     """
-    scaled = image.detach() / image.detach().std((-2, -1), keepdim=True).clamp(min=1e-6)
+    scaled = image.detach() / _deviation(image)
     total = flow.new_zeros(())
     for axis in (-1, -2):
         change = scaled.diff(dim=axis).abs()

@@ -14,7 +14,7 @@ from ...models import Model
 from ..feeding import Batch
 from ..losses import endpoint_error
 from ..recipe import Recipe, RecipeConfig
-from ..unsupervised import inside, photometric_error, smoothness, visible
+from ..unsupervised import believable, inside, photometric_error, smoothness, visible
 from .common import DataConfig, adamp, card, device_of, mean, warm_start
 
 
@@ -34,7 +34,9 @@ class FlowUnsupervisedConfig(RecipeConfig):
     census_radius : int
         Half-width of the square of neighbours that each pixel is compared with, px.
     census_softness : float
-        Differences of brightness far below this share of a picture's standard deviation count as none.
+        Differences of brightness far above this many standard deviations of the picture all count the same.
+    blur : float
+        σ in px of the blur against camera noise before pictures are compared; 0 for none.
     smoothness : float
         Weight of the smoothness beside the photometric error.
     smoothness_order : {1, 2}
@@ -42,7 +44,8 @@ class FlowUnsupervisedConfig(RecipeConfig):
     smoothness_edge : float
         How much less they count where brightness changes.
     occlusion_after : float
-        Share of the budget after which pixels that the other picture does not show are left out; 1 for never.
+        Share of the budget after which pixels that the other picture does not show are left out; 1 for never. With
+        fresh weights choose about 0.5, since consistency means nothing before there is any flow.
     model_name : str
         Name of the resulting model.
     """
@@ -53,10 +56,11 @@ class FlowUnsupervisedConfig(RecipeConfig):
     start: str = "pwcnet-lite"
     lr: float = 2e-4
     weight_decay: float = 4e-4
-    census_radius: int = Field(3, ge=1)
-    census_softness: float = Field(0.1, gt=0)
-    smoothness: float = Field(0.1, ge=0)
-    smoothness_order: Literal[1, 2] = 2
+    census_radius: int = Field(2, ge=1)
+    census_softness: float = Field(2.0, gt=0)
+    blur: float = Field(1.0, ge=0)
+    smoothness: float = Field(5.0, ge=0)
+    smoothness_order: Literal[1, 2] = 1
     smoothness_edge: float = Field(5.0, ge=0)
     occlusion_after: float = Field(0.1, ge=0, le=1)
     model_name: str = "pwcnet-own"
@@ -114,7 +118,7 @@ class FlowUnsupervisedRecipe(Recipe):
         self, first: Tensor, second: Tensor, flow: Tensor, back: Tensor, progress: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         config = self.config
-        seen = visible(flow, back) if progress >= config.occlusion_after else inside(flow)
+        seen = believable(visible(flow, back) if progress >= config.occlusion_after else inside(flow))
         error = self._error(first, second, flow, seen)
         smooth = smoothness(flow, first, config.smoothness_order, config.smoothness_edge)
         return error, smooth, seen.float().mean()
@@ -122,7 +126,13 @@ class FlowUnsupervisedRecipe(Recipe):
     def _error(self, first: Tensor, second: Tensor, flow: Tensor, seen: Tensor) -> Tensor:
         config = self.config
         return photometric_error(
-            first, second, flow, seen, radius=config.census_radius, softness=config.census_softness
+            first,
+            second,
+            flow,
+            seen,
+            radius=config.census_radius,
+            softness=config.census_softness,
+            blur=config.blur,
         )
 
     @torch.no_grad()
@@ -140,8 +150,7 @@ class FlowUnsupervisedRecipe(Recipe):
             earlier, later = batch.images[:, 0], batch.images[:, 1]
             flow, truth, valid = self.network(later, earlier), batch.flow[:, 0], batch.valid[:, 0]
             still = torch.zeros_like(flow)
-            # the same pixels for both, whatever the flow says of visibility
-            seen = inside(flow)
+            seen = believable(inside(flow))
             values = {
                 "photometric": self._error(later, earlier, flow, seen),
                 "photometric_of_zero_flow": self._error(later, earlier, still, seen),
