@@ -51,15 +51,21 @@ def train_dock(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
 def train_running(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
     """Show a training that has done some hundred steps."""
     form = dock.form
+    form.what.value = next(choice for choice in form.what.choices if choice.recipe == "segmentation")
+    form.source.value = form.source.choices[0]
     form.start.value = ""
     form.unit.value = "steps"
     form.amount.value = 400
     form.device.value = "cpu"
-    form.advanced.fill({"data": {"batch": 4, "crop": 64}, "lr": 0.004}, {"validate_every": 20})
+    calm = dict.fromkeys(("invert", "blur", "resample", "noise", "curve", "flicker"), 0.0)
+    form.advanced.fill(
+        {"data": {"batch": 4, "crop": 64, "augmentation": calm}, "lr": 0.006}, {"validate_every": 20}
+    )
     dock.run().wait(_WAIT)
     end = time.monotonic() + _WAIT
     while dock.follower.job is not None and time.monotonic() < end and dock.progress.bar.value() < 420:
         settle(0.2)
+    viewer.reset_view(margin=0.02)
     settle()
 
 

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-NAMES = ("Run", "Generate", "Open file")
+NAMES = ("Run", "Generate", "Start", "Open file")
 CONTROLS = (
     QAbstractButton,
     QAbstractItemView,
@@ -30,7 +30,7 @@ CONTROLS = (
 )
 
 
-@pytest.fixture(params=["Forecast", "Generate", "Dataset", "Models"])
+@pytest.fixture(params=["Forecast", "Generate", "Dataset", "Train", "Models"])
 def dock(request, make_napari_viewer, small_model):
     viewer = make_napari_viewer(show=True)
     viewer.add_image(

@@ -180,13 +180,10 @@ def test_layers_become_training_data(dock, runs, qtbot):
     dock.viewer.add_image(pictures, name="movie", scale=(600, 0.108, 0.108), units=("s", "um", "um"))
     choose(dock, "segmentation")
     dock.form.source.value = "layers of this viewer"
-    qtbot.waitUntil(
-        lambda: "needs" in dock.form.data_line.text() or "labels" in dock.form.data_line.text(),
-        timeout=PATIENCE,
-    )
+    qtbot.waitUntil(lambda: "draw the cells" in dock.form.data_line.text(), timeout=PATIENCE)
     drawn = dock.viewer.add_labels(np.zeros_like(labels), name="cells")
     drawn.data = np.where(np.arange(10)[:, None, None] < 6, labels, 0)
-    dock.form.labels.value = drawn
+    assert dock.form.labels.value is drawn
     qtbot.waitUntil(lambda: dock.form.pixel_size.value == pytest.approx(0.108), timeout=PATIENCE)
     assert dock.form.interval.value == pytest.approx(10)
     data, needs = dock.form.data(), dock.form.choice.needs

@@ -69,7 +69,10 @@ def fields_of(
         if inner.get("type") == "object":
             yield from fields_of(inner, (*path, name), top)
         else:
-            yield SettingField((*path, name), {**inner, **own}, own.get("default"), sentences.get(name, ""))
+            nothing = {} if own.get("type") == "object" else None
+            yield SettingField(
+                (*path, name), {**inner, **own}, own.get("default", nothing), sentences.get(name, "")
+            )
 
 
 class SettingsForm(QWidget):
@@ -153,6 +156,8 @@ def _row(found: SettingField, default: Any) -> ValueWidget:
 def _read(row: ValueWidget) -> Any:
     if not getattr(row, "cellsim_json", False):
         return row.value
+    if not row.value.strip():
+        return None
     try:
         return json.loads(row.value)
     except ValueError:
@@ -163,7 +168,7 @@ def _read(row: ValueWidget) -> Any:
 
 def _write(row: ValueWidget, value: Any) -> None:
     if getattr(row, "cellsim_json", False):
-        row.value = json.dumps(value)
+        row.value = "" if value is None else json.dumps(value)
     elif isinstance(row, LineEdit):
         row.value = value or ""
     else:

@@ -27,6 +27,8 @@ class TrainChoice:
         Settings in which the choice differs from the recipe's own ones.
     stages : dict
         Settings' value by what a stage is called; empty for a recipe without stages.
+    stage : str
+        The stage to offer first.
     start : str
         Bundled model to start from; "" for fresh weights.
     generator : bool
@@ -40,6 +42,7 @@ class TrainChoice:
     needs: str
     settings: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
+    stage: str = ""
     start: str = ""
     generator: bool = False
 
@@ -53,11 +56,12 @@ CHOICES = (
         MOVIES,
         settings={"flow_model": "pwcnet-lite", "segmentation_model": "unet-lite"},
         stages={
-            "3 – adapt a trained one to my chip": "fine_tune",
             "1 – motion, from nothing": "flow",
-            "2 – start of the kernels": "kernel_init",
+            "2 – kernels, to begin with": "kernel_init",
+            "3 – everything, or adapt": "fine_tune",
             "4 – several frames ahead": "multi_frame",
         },
+        stage="fine_tune",
         start="sdcnet-lite",
     ),
     TrainChoice(

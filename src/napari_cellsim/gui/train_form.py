@@ -15,7 +15,18 @@ from .forecast_request import LayerSnapshot
 from .train_advanced import TrainAdvanced
 from .train_choices import CHOICES, CLASSES, FLOW, TrainChoice, choice_of
 from .train_request import LAYERS, SIMULATED, STORE, DataRequest, TrainRequest
-from .widgets import DropZone, button, calibration_field, form, line, say, section, show_row, unknown_or
+from .widgets import (
+    DropZone,
+    button,
+    calibration_field,
+    choose_some,
+    form,
+    line,
+    say,
+    section,
+    show_row,
+    unknown_or,
+)
 
 PRESETS = {"lite – small, for a processor": "lite", "thesis – full size, for a graphics card": "thesis"}
 UNITS = {"minutes": 30.0, "epochs": 10.0, "images": 20_000.0, "steps": 1000.0}
@@ -199,6 +210,7 @@ class TrainForm:
     def _choice_changed(self, _value: Any = None) -> None:
         choice = self.choice
         self.stage.choices = list(choice.stages.items()) or [("", "")]
+        self.stage.value = choice.stage
         self.start.reset_choices()
         self.start.value = dict(self._of_kind(choice.kind)).get(choice.start, "")
         if choice.needs == FLOW and self.source.value == LAYERS:
@@ -249,6 +261,8 @@ class TrainForm:
         self._models = model_list.available()
         for box in (self.movie, self.labels, self.start, self.generator):
             box.reset_choices()
+        for box in (self.movie, self.labels):
+            choose_some(box)
 
     def show_catalogue(self, catalogue: Catalogue) -> None:
         """Offer the devices of this machine and the advanced settings."""

@@ -60,7 +60,8 @@ class TrainProgress(QWidget):
         self.previews = QCheckBox("Show previews in the viewer")
         self.previews.setAccessibleName(self.previews.text())
         self.previews.setToolTip(
-            "Show in a layer, at each validation, what the network does with always the same input"
+            "At each validation, show what the network does with always the same input, in a layer\n"
+            "beside your data; the house button of napari brings both into view"
         )
         self.previews.setChecked(True)
         self.pause_button = button("Pause", "Wait, keeping everything; Resume goes on.")
