@@ -122,3 +122,17 @@ def test_cancelling_stops_before_the_next_network() -> None:
     token.cancel()
     with pytest.raises(JobCancelled):
         next(iterator)
+
+
+@pytest.mark.parametrize(("truncate", "reached"), [(0, 5), (1, 1), (2, 2), (5, 5), (9, 5)])
+def test_truncation_cuts_the_gradient_every_so_many_steps(truncate: int, reached: int) -> None:
+    frames = torch.rand(1, 3, 1, 8, 8, requires_grad=True)
+    rolled = nets.roll_out(Shift(0.0, 0.0), frames, 5, None, None, truncate=truncate)
+    whole = nets.roll_out(Shift(0.0, 0.0), frames, 5, None, None)
+    assert torch.equal(rolled.frames, whole.frames)
+    gradients = [
+        torch.autograd.grad(step.sum(), frames, retain_graph=True, allow_unused=True)[0]
+        for step in rolled.frames.unbind(1)
+        if step.requires_grad
+    ]
+    assert sum(gradient is not None and bool(gradient.any()) for gradient in gradients) == reached
