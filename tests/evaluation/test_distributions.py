@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from napari_cellsim.base import CellSimError
@@ -42,6 +44,17 @@ def test_frechet_of_equal_sets_is_zero_even_with_few_samples():
 def test_frechet_of_one_dimension():
     real = np.array([[0.0], [2.0]])
     assert frechet_distance(real, 3 * real) == pytest.approx(4 + (3 - 1) ** 2 * 2)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 10), st.floats(-20, 20))
+def test_frechet_in_turned_shifted_and_scaled_features(seed, scale, shift):
+    """Rotation and common shift change nothing, a common scale acts squared."""
+    generator = np.random.default_rng(seed)
+    real, fake = generator.normal(size=(2, 30, 4)) * [[[1]], [[1.5]]]
+    turn = np.linalg.qr(generator.normal(size=(4, 4)))[0]
+    moved = frechet_distance(scale * real @ turn + shift, scale * fake @ turn + shift)
+    assert moved == pytest.approx(scale**2 * frechet_distance(real, fake), rel=1e-6)
 
 
 def test_kid_is_unbiased_and_grows_with_distance():
