@@ -173,9 +173,7 @@ class DatasetDock(QWidget, ReviewMethods):
             Its result are the hits of each position, by a low threshold.
         """
         field, tab, image = self.field, self._view.find, self._image()
-        looks = (
-            template if template is not None else tab.geometry or layers.drawn_template(self._viewer, image)
-        )
+        looks = template if template is not None else tab.shape or layers.drawn_template(self._viewer, image)
         if not isinstance(looks, tuple) and not (field.facts.pixel_size or tab.stated["pixel_size"]):
             raise CellSimError(
                 "A known shape is sought by its size in µm: type the pixel size first, or draw one."
@@ -197,6 +195,7 @@ class DatasetDock(QWidget, ReviewMethods):
 
         def finish(found: dict[str, Traps]) -> Iterator[None]:
             field.found(found, reference)
+            field.looked_at = looking.channel, looking.plane
             yield
             yield from self._show_hits()
 
@@ -235,10 +234,7 @@ class DatasetDock(QWidget, ReviewMethods):
             raise CellSimError("Type a name for the store of crops first, such as crops.zarr.")
         self._hit_layer.read_now()
         side = tab.size.value() if size is None else size
-        _, plane = self._looked_at(self._image())
-        wanted = self.field.cropping(
-            self.threshold, (side, side), target.absolute(), self._view.find.channel.value, plane
-        )
+        wanted = self.field.cropping(self.threshold, (side, side), target.absolute())
         count = sum(len(traps) for traps, _ in wanted.traps.values())
         return self._crop(lambda token: work.crop_work(wanted, token), target, f"Cutting {count} traps")
 

@@ -59,12 +59,15 @@ class Field:
         With the calibration that the user stated.
     hits : dict of str to Hits
         By position.
+    looked_at : (int, int)
+        Channel and focal plane in which traps were found, and in which the drift is followed.
     """
 
     opened: Experiment
     facts: PositionFacts
     pattern: str | None = None
     hits: dict[str, Hits] = field(default_factory=dict)
+    looked_at: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         self.experiment = self.opened
@@ -102,9 +105,7 @@ class Field:
         removed = 0 if here is None else sum(here.found.scores[n] >= threshold for n in here.removed)
         return Count(traps.get(self.facts.name, 0), len(traps), sum(traps.values()), added, int(removed))
 
-    def cropping(
-        self, threshold: float, size: tuple[int, int], out: Path, channel: int, plane: int
-    ) -> Cropping:
+    def cropping(self, threshold: float, size: tuple[int, int], out: Path) -> Cropping:
         """Return what is to be cropped.
 
         Raises
@@ -120,4 +121,4 @@ class Field:
                 "The pixel size is not known: type it in the Find tab first, because crops without it cannot be "
                 "measured or trained on with others."
             )
-        return Cropping(self.experiment, self.pattern, traps, channel, plane, size, out)
+        return Cropping(self.experiment, self.pattern, traps, *self.looked_at, size, out)

@@ -12,7 +12,7 @@ from ..data import TrapGeometry
 from .dataset_hits import LOWEST
 from .dataset_work import PositionFacts
 from .generate_widgets import NumberSlider, add_row
-from .widgets import DropZone, button, calibration_field, form, line, say, section, unknown_or
+from .widgets import DropZone, button, calibration_field, form, line, say, section, show_row, unknown_or
 
 DRAWN = "drawn rectangle"
 _SHAPES = {"tear-drop": "tear_drop", "rectangular": "rectangular", "L-foot": "l_foot", "round": "round"}
@@ -117,7 +117,7 @@ class FindTab(QWidget):
         column.addStretch(1)
 
     @property
-    def geometry(self) -> TrapGeometry | None:
+    def shape(self) -> TrapGeometry | None:
         """The chosen shape; None for a drawn rectangle."""
         kind = _SHAPES.get(self.template.value)
         return None if kind is None else TrapGeometry.nominal(kind)
@@ -146,8 +146,7 @@ class FindTab(QWidget):
         channels = [(name, index) for index, name in enumerate(facts.channels)]
         if list(self.channel.choices) != [index for _, index in channels]:
             self.channel.choices = channels
-        many = len(facts.channels) > 1
-        self.channel.native.parentWidget().layout().setRowVisible(self.channel.native, many)
+        show_row(self.channel, len(facts.channels) > 1)
         for field, value in ((self.pixel_size, facts.pixel_size), (self.interval, facts.interval)):
             with field.changed.blocked():
                 field.value = unknown_or(value)
