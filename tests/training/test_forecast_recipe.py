@@ -272,6 +272,19 @@ def test_stages_follow_each_other_and_each_can_be_entered_again(settings, tmp_pa
     assert all(torch.equal(weights[name], value) for name, value in model.network.state_dict().items())
 
 
+def test_a_bundled_model_can_be_the_start_by_its_name(settings):
+    try:
+        expected = load_model("sdcnet-lite").network.state_dict()
+    except CellSimError:
+        pytest.skip("the model sdcnet-lite is not installed")
+    found = SDCNetRecipe(settings(start="sdcnet-lite", overrides={})).network.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    with pytest.raises(CellSimError, match="no model called 'sdcnet-huge'"):
+        SDCNetRecipe(settings(start="sdcnet-huge"))
+    with pytest.raises(CellSimError, match="has no checkpoint"):
+        SDCNetRecipe(settings(start="/nowhere/run"))
+
+
 def test_another_discriminator_than_the_earlier_run_had_is_refused(settings, tmp_path):
     list(fit(SDCNetRecipe(settings()), FitConfig(steps=1), tmp_path))
     with pytest.raises(CellSimError, match="another size"):

@@ -56,10 +56,8 @@ class SDCNetRecipe(Recipe):
         self.modules.update({"network": self.network, "robust": self.robust})
         if config.judged:
             self.modules["discriminator"] = make_discriminator(config)
-        if config.start.endswith(".safetensors"):
-            warm_start(self.network, config.start, "sdcnet")
-        elif config.start:
-            load_modules(Path(config.start), self)
+        if config.start:
+            self._begin(config.start)
         self.partners = {
             role: load_model(path)
             for role, path in (("flow", config.flow_model), ("segmentation", config.segmentation_model))
@@ -84,6 +82,14 @@ class SDCNetRecipe(Recipe):
         self.history: int = network.config.frames
         self._feeder = config.data.feeder(self.history)
         self._validation: ForecastValidation | None = None
+
+    def _begin(self, start: str) -> None:
+        """Take the weights of a model (file or name), or all that an earlier run has."""
+        path = Path(start)
+        if path.suffix == ".safetensors" or (path.name == start and not path.exists()):
+            warm_start(self.network, start, "sdcnet")
+        else:
+            load_modules(path, self)
 
     def _part(self, encoder: bool) -> Iterator[nn.Parameter]:
         for name, parameter in self.network.named_parameters():

@@ -29,7 +29,7 @@ class SDCNetConfig(RecipeConfig):
         Network, see `nets.create`.
     start : str
         Run folder of the stage before, or of an earlier run of the same stage (robust loss and discriminator are
-        carried over too), or model file; empty for fresh weights.
+        carried over too), or a model's file or name; empty for fresh weights.
     flow_model, segmentation_model : str
         Models that estimate flow and classes of the frames the network sees, predicted ones included; never
         trained here. Empty: the network's own flow is fed back, and segmentation is off.
