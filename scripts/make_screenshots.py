@@ -18,6 +18,8 @@ os.environ["NAPARI_CONFIG"] = ""  # neither read nor change the user's settings
 os.environ.setdefault("CELLSIM_MODEL_DIR", tempfile.mkdtemp())  # the bundled models only
 
 import napari
+import screens_dataset
+import screens_training
 from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
 
@@ -211,6 +213,43 @@ def generate_sliders(out: Path, theme: str = "dark", name: str = "generate_slide
     viewer.close()
 
 
+def dataset_find(out: Path, theme: str = "dark", name: str = "dataset_find") -> None:
+    """The traps of a field of view as rectangles."""
+    viewer, forecast = open_viewer(theme)
+    screens_dataset.dataset_find(viewer, forecast, settle)
+    shoot(viewer, out / f"{name}.png")
+    viewer.close()
+
+
+def dataset_review(out: Path, theme: str = "dark", name: str = "dataset_review") -> None:
+    """The table of windows, and one of them in the viewer."""
+    viewer, forecast = open_viewer(theme)
+    screens_dataset.dataset_review(viewer, forecast, settle)
+    shoot(viewer, out / f"{name}.png")
+    viewer.close()
+
+
+def train_dock(out: Path, theme: str = "dark", name: str = "train_dock") -> None:
+    """A new training, and how long it will take."""
+    viewer, forecast = open_viewer(theme)
+    dock = screens_training.open_train(viewer, forecast, settle)
+    screens_training.train_dock(viewer, dock, settle)
+    shoot(viewer, out / f"{name}.png")
+    viewer.close()
+
+
+def train_running(out: Path, theme: str = "dark", name: str = "train_running") -> None:
+    """A training half-way through: curves, numbers, preview; then the list of runs."""
+    viewer, forecast = open_viewer(theme)
+    dock = screens_training.open_train(viewer, forecast, settle)
+    screens_training.train_running(viewer, dock, settle)
+    shoot(viewer, out / f"{name}.png", pause=0.1)
+    dock.show_tab("Runs")
+    screens_training.finish(dock, settle)
+    shoot(viewer, out / name.replace("running", "runs.png"), pause=3.5)
+    viewer.close()
+
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     function.__name__: function
     for function in (
@@ -224,6 +263,10 @@ PICTURES: dict[str, Callable[[Path], None]] = {
         generate_guide,
         generate_explore,
         generate_sliders,
+        dataset_find,
+        dataset_review,
+        train_dock,
+        train_running,
     )
 }
 
