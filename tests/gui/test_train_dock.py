@@ -76,8 +76,8 @@ def test_from_start_to_finish(dock, runs, tiny_data, qtbot):
     qtbot.waitUntil(lambda: [run.status for run in dock.runs] == ["finished"], timeout=PATIENCE)
     assert dock.form.name.value == "my-vae-2"
 
-    with (runs / "my-vae-1" / "run.toml").open("a") as file:  # something that the first tab does not show
-        file.write("seed = 5\n")
+    file = runs / "my-vae-1" / "run.toml"
+    file.write_text(file.read_text().replace("seed = 0", "seed = 5"))  # what the first tab does not show
     dock.reuse(runs / "my-vae-1")
     assert dock.form.choice.recipe == "vae"
     assert dock.form.folder.value == str(tiny_data)
