@@ -33,7 +33,8 @@ def main(root: Path, store: Path) -> None:
             told.extend(f"{name} {event.step}" for event in fit(recipe, config, root / name))
         except CellSimError as error:
             told.append(f"{name} {error}")
-        save_file(dict(recipe.modules.state_dict()), root / f"{name}-{rank}.safetensors")
+        weights = {key: value.contiguous() for key, value in recipe.modules.state_dict().items()}
+        save_file(weights, root / f"{name}-{rank}.safetensors")
 
     train(new_line(dropout=0), "exact")
     train(new_line(), "chance")
