@@ -154,7 +154,7 @@ SDCNET_STAGES: dict[str, dict[Stage, dict[str, dict[str, Any]]]] = {
 pair of shape and scale per pixel of 256² pictures, λ_adv = 0.01 (the default). It prints 3e-4 as the "slightly lower"
 rate of encoder and discriminator; 1e-4 is what the author's sibling project uses for its discriminator. Its last stage
 predicts as many frames as a sequence holds, 4 on average; here 4, and 7 in the last third of the budget.
-``lite`` is scaled to about 25 minutes on one processor core.
+``lite`` is scaled to about 17 minutes of one processor core.
 """
 
 
