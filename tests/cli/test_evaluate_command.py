@@ -165,7 +165,7 @@ def test_a_generating_model(run, stills, tmp_path):
     assert "unet-lite" in study.extractor
     assert study.walks.steps == 16
     assert any("full rank" in line for line in study.warnings)
-    assert any("come from 1 files" in line for line in study.warnings)
+    assert any("come from 1 of your files" in line for line in study.warnings)
     text = page.read_text(encoding="utf-8")
     assert html.escape(study.command) in text
     assert "data:image/jpeg" in text

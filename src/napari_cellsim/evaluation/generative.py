@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy import ndimage
 
 from . import metrics
+from .memorising import nearest
 
 TRAP, CELLS = 1, (2, 3)
 """Classes of the segmentation network (MODELS.md §7)."""
@@ -132,22 +133,4 @@ def nearest_distances(
     array
         (N,) root mean square difference: 0 the same, about √2 unrelated.
     """
-    x = _standardised(pictures)
-    y = x if others is None else _standardised(others)
-    versions = (y, y[..., ::-1]) if mirror else (y,)
-    best = np.full(len(x), np.inf)
-    flat = x.reshape(len(x), -1)
-    for version in versions:
-        correlation = flat @ version.reshape(len(version), -1).T / flat.shape[1]
-        if others is None:
-            # not with itself, nor with its own mirror image
-            np.fill_diagonal(correlation, -1)
-        best = np.minimum(best, np.sqrt(np.maximum(2 - 2 * correlation.max(1), 0)))
-    return best
-
-
-def _standardised(pictures: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    x = np.asarray(pictures, dtype=np.float64)
-    x = x - x.mean(axis=(1, 2), keepdims=True)
-    result: npt.NDArray[np.float64] = x / np.maximum(x.std(axis=(1, 2), keepdims=True), 1e-12)
-    return result
+    return nearest(pictures, others, mirror)[0]

@@ -130,8 +130,8 @@ def evaluate_generator_job(
     )
     if 0 < len(real) < len(first.values):
         said.append(
-            f"The {len(first.values)} real pictures come from {len(real)} files. Frames of one movie resemble each "
-            "other: they count for less than their number, copies seem rarer, and recall is of these few cells."
+            f"The {len(first.values)} real pictures come from {len(real)} of your files. Frames of one movie resemble "
+            "each other: they count for less than their number, copies seem rarer, and recall is of these few cells."
         )
     yield Progress(4, total, "Looking for copies and grids")
     copies, sheets = _copies(truth, made)

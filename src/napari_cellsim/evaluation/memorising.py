@@ -73,29 +73,47 @@ def memorisation(generated: Any, real: Any, mirror: bool = True) -> Memorised:
             f"Copies are sought among at least 3 real pictures (M, Y, X) of the size of the generated ones, but the "
             f"shapes are {made.shape} and {truth.shape}."
         )
-    nearest, index = _nearest(made, truth, mirror, itself=False)
-    real_nearest, _ = _nearest(truth, truth, mirror, itself=True)
-    threshold = float(np.quantile(real_nearest, COPY_QUANTILE))
-    return Memorised(nearest, index, real_nearest, threshold, float((nearest < threshold).mean()))
+    distances, index = nearest(made, truth, mirror)
+    among_real, _ = nearest(truth, mirror=mirror)
+    threshold = float(np.quantile(among_real, COPY_QUANTILE))
+    return Memorised(distances, index, among_real, threshold, float((distances < threshold).mean()))
 
 
-def _nearest(
-    pictures: npt.NDArray[np.float64], others: npt.NDArray[np.float64], mirror: bool, itself: bool
+def nearest(
+    pictures: Any, others: Any = None, mirror: bool = True
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    x, y = _standardised(pictures), _standardised(others)
+    """Return how far each picture is from the most similar other one, and which that is.
+
+    Parameters
+    ----------
+    pictures : array (N, Y, X)
+        Compared after standardising each.
+    others : array (M, Y, X), optional
+        To compare with; without it, the other pictures themselves.
+    mirror : bool
+        Compare with mirror images about the vertical axis too.
+
+    Returns
+    -------
+    array (N,), array (N,) int
+        Root mean square difference, 0 for the same and about √2 for unrelated pictures; index of the nearest.
+    """
+    x = _standardised(pictures)
+    y = x if others is None else _standardised(others)
     flat = x.reshape(len(x), -1)
     correlation = flat @ y.reshape(len(y), -1).T
     if mirror:
         correlation = np.maximum(correlation, flat @ y[..., ::-1].reshape(len(y), -1).T)
     correlation /= flat.shape[1]
-    if itself:
+    if others is None:  # not with itself, nor with its own mirror image
         np.fill_diagonal(correlation, -1)
     best = correlation.argmax(axis=1)
     return np.sqrt(np.maximum(2 - 2 * correlation[np.arange(len(x)), best], 0)), best
 
 
-def _standardised(pictures: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    centred = pictures - pictures.mean(axis=(1, 2), keepdims=True)
+def _standardised(pictures: Any) -> npt.NDArray[np.float64]:
+    x = np.asarray(pictures, dtype=np.float64)
+    centred = x - x.mean(axis=(1, 2), keepdims=True)
     scaled: npt.NDArray[np.float64] = centred / np.maximum(centred.std(axis=(1, 2), keepdims=True), 1e-12)
     return scaled
 

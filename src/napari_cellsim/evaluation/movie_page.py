@@ -59,9 +59,8 @@ def html(study: MovieStudy) -> str:
     """Return the document."""
     first = study.comparisons[0]
     names = ", ".join(str(c.model["name"]) for c in study.comparisons)
-    lead = (
-        f"{names} on {first.sequences} movies, {first.forecasts} forecasts of each model. Made {study.time}."
-    )
+    movies, forecasts = pages.count(first.sequences, "movie"), pages.count(first.forecasts, "forecast")
+    lead = f"{names} on {movies}, {forecasts} of each model. Made {study.time}."
     spread = INTERVALS.format(level=100 * first.level, n=first.sequences) if first.sequences > 1 else ALONE
     body = [
         pages.warnings(study.warnings),
@@ -240,7 +239,7 @@ def _forecasts(study: MovieStudy) -> str:
     )
     return pages.section(
         "Every forecast",
-        pages.details(f"{len(study.reports)} forecasts", pages.table(heads, rows)),
+        pages.details(pages.count(len(study.reports), "forecast"), pages.table(heads, rows)),
         pages.details("Blur of the blurred last frame, per step", *(pages.paragraph(line) for line in blurs)),
     )
 

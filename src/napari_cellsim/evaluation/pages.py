@@ -15,8 +15,8 @@ h1 { font-size: 1.7em; } h2 { margin-top: 2em; border-bottom: 1px solid #ccc; } 
 table { border-collapse: collapse; margin: 0.6em 0; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
 th, td { padding: 0.2em 0.7em; border-bottom: 1px solid #e3e3e3; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child, td.text { text-align: left; }
-thead th { border-bottom: 2px solid #999; vertical-align: bottom; }
+th:first-child, td:first-child, .text { text-align: left; }
+thead th { border-bottom: 2px solid #999; vertical-align: bottom; white-space: normal; max-width: 8em; }
 tr.model td { font-weight: 600; background: #eef5fb; }
 small { color: #555; font-weight: 400; }
 .command { font-size: 0.85em; color: #444; margin: 0.2em 0 1.2em; }
@@ -62,6 +62,11 @@ def warnings(lines: Sequence[str]) -> str:
     return "\n".join(f'<p class="warning">{escape(line)}</p>' for line in lines)
 
 
+def count(number: int, what: str) -> str:
+    """Return a number of things, such as "1 movie" or "3 movies"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def command(text: str | None) -> str:
     """Return the line under numbers that says how to get them again."""
     if text is None:
@@ -82,7 +87,9 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], marked: Sequence[
     marked : sequence of bool
         Rows that stand out.
     """
-    top = "".join(f"<th>{escape(head)}</th>" for head in heads)
+    cells = [_cell(value) for value in rows[0]] if rows else [""] * len(heads)
+    styles = [' class="text"' if 'class="text"' in cell else "" for cell in cells]
+    top = "".join(f"<th{style}>{escape(head)}</th>" for head, style in zip(heads, styles, strict=True))
     lines = []
     for number, row in enumerate(rows):
         style = ' class="model"' if number < len(marked) and marked[number] else ""

@@ -83,7 +83,8 @@ def line_chart(
         share = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
         return HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
 
-    x_ticks = [t for t in ticks(x_low, x_high) if x_low <= t <= x_high] or [x_low]
+    whole = all(float(x).is_integer() for x in places)  # there is no step 1.2
+    x_ticks = [t for t in ticks(x_low, x_high) if x_low <= t <= x_high and not (whole and t % 1)] or [x_low]
     parts = [_frame(title, x_label, y_label)]
     parts += [_y_tick(at_y(t), t) for t in y_ticks]
     parts += [_x_tick(at_x(t), t) for t in x_ticks]
