@@ -59,7 +59,7 @@ def write_chip(root: Path, train: int, test: int) -> None:
             planes=(1.5,),
             config=phantom.PhantomConfig.varied(seed),
         )
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "images": scene.images[:, 0],
             "semantic": scene.semantic,
             "flow": scene.flow.astype(np.float16),

@@ -59,7 +59,7 @@ class FlowUnsupervisedConfig(RecipeConfig):
     census_radius: int = Field(2, ge=1)
     census_softness: float = Field(2.0, gt=0)
     blur: float = Field(1.0, ge=0)
-    smoothness: float = Field(1.0, ge=0)
+    smoothness: float = Field(0.3, ge=0)
     smoothness_order: Literal[1, 2] = 1
     smoothness_edge: float = Field(5.0, ge=0)
     occlusion_after: float = Field(0.1, ge=0, le=1)
