@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Literal
+from weakref import WeakMethod, ref
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
@@ -18,35 +19,32 @@ class CloseGuard(QObject):
     ----------
     dock : QWidget
         Whose window is watched.
-    running : callable
+    running : method
         Returns the name of the training that is running, or "".
-    answered : callable
+    answered : method
         Called with "stop", "run" or "cancel".
     """
 
     def __init__(self, dock: QWidget, running: Callable[[], str], answered: Callable[[Answer], None]) -> None:
         super().__init__(dock)
-        self._dock = dock
-        self._running = running
-        self._answered = answered
-        self._window: QMainWindow | None = None
+        # weak, or dock, window and viewer would keep each other alive after they were closed
+        self._running, self._answered = WeakMethod(running), WeakMethod(answered)
+        self._window: ref[QMainWindow] | None = None
 
     def watch(self) -> None:
         """Watch the main window that the dock is in now, floating or not."""
-        above = self._dock.parentWidget()
+        dock = self.parent()
+        above = dock.parentWidget() if isinstance(dock, QWidget) else None
         while above is not None and not isinstance(above, QMainWindow):
             above = above.parentWidget()
-        if above is not self._window:
-            self.release()
-            self._window = above
-            if above is not None:
-                above.installEventFilter(self)
-
-    def release(self) -> None:
-        """Watch nothing any more."""
-        window, self._window = self._window, None
-        if window is not None:
-            window.removeEventFilter(self)
+        before = None if self._window is None else self._window()
+        if above is before:
+            return
+        if before is not None:
+            before.removeEventFilter(self)
+        self._window = None if above is None else ref(above)
+        if above is not None:
+            above.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Answer a request to close the window."""

@@ -314,6 +314,7 @@ class TrainDock(QWidget):
     def _closing(self, answer: Answer) -> None:
         if answer != "run":
             self.follower.ask(answer)
+        self.follower.leave()
 
     # ---- buttons ----
 

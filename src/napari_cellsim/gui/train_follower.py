@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QThreadPool, Signal
 from qtpy.QtWidgets import QWidget
 
 from ..base import CellSimError, Event
@@ -19,6 +19,8 @@ from .jobs import Job, start_job
 from .links import Links
 from .train_preview import PreviewLayer
 from .train_view import TrainView
+
+_LEAVE_MS = 1000  # the thread looks whether it is still wanted four times a second
 
 
 class TrainFollower(QObject):
@@ -107,6 +109,12 @@ class TrainFollower(QObject):
         RunFolder(self.run).control(command)
         said = {"run": "goes on", "pause": "pauses after this step", "stop": "stops and keeps its model"}
         self._view.bar.say(f"{self.run.name} {said.get(command, 'is being cancelled')}…")
+
+    def leave(self) -> None:
+        """Follow no more, and wait for the thread that did: napari is about to go, and Qt with it."""
+        if self.job is not None:
+            self.job.cancel()
+            QThreadPool.globalInstance().waitForDone(_LEAVE_MS)
 
     def toggle_pause(self) -> None:
         """Pause the run, or let it go on."""

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -28,7 +29,7 @@ _NUMBERS = {
     "speed": ("Images/s", "Pictures or sequences shown per second"),
     "memory": ("Memory", "Largest memory so far: of the graphics card, or of the process on a processor"),
     "step": ("Step", "Steps of the optimiser done"),
-    "rate": ("Learning rate", "Learning rate of the first group of weights"),
+    "rate": ("Rate", "Learning rate of the first group of weights"),
 }
 
 
@@ -55,6 +56,7 @@ class TrainProgress(QWidget):
         self.window.setRange(1, 1000)
         self.window.setValue(10)
         self.window.setPrefix("mean of ")
+        self.window.setMinimumWidth(70)
         self.window.setAccessibleName("Running average")
         self.window.setToolTip("How many logged values the thick line averages over")
         self.previews = QCheckBox("Show previews in the viewer")
@@ -97,6 +99,7 @@ class TrainProgress(QWidget):
         drawing.addWidget(self.logarithmic)
         buttons = QHBoxLayout()
         for one in (self.pause_button, self.stop_button, self.cancel_button):
+            one.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)  # may lose its margins
             buttons.addWidget(one)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(4, 4, 4, 4)
