@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
-    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -97,10 +96,10 @@ class TrainProgress(QWidget):
         drawing.addWidget(self.loss, 1)
         drawing.addWidget(self.window)
         drawing.addWidget(self.logarithmic)
-        buttons = QHBoxLayout()
-        for one in (self.pause_button, self.stop_button, self.cancel_button):
-            one.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)  # may lose its margins
-            buttons.addWidget(one)
+        buttons = QGridLayout()
+        buttons.addWidget(self.pause_button, 0, 0)
+        buttons.addWidget(self.cancel_button, 0, 1)
+        buttons.addWidget(self.stop_button, 1, 0, 1, 2)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(4, 4, 4, 4)
         self._column.addWidget(self.title)
