@@ -193,9 +193,15 @@ def about() -> str:
         lines.append(
             f"- `{name}` ({what}): {side} × {side} px at {card.pixel_size:g} µm per px, "
             f"{entry.parameters / 1e6:.2f} million weights, trained on the phantom only "
-            f"({card.trained_on}), for {thousands(card.training['images_shown'])} pictures{extra}, on a CPU."
+            f"({card.trained_on}), for {thousands(shown_in_all(card))} pictures{extra}, on a CPU."
         )
     return "\n".join(lines) or "*No generative model is bundled yet.*"
+
+
+def shown_in_all(card: Any) -> int:
+    """Return how many pictures a model was shown, in all runs that led to it."""
+    training = card.training
+    return int(training.get("images_shown_in_all", training["images_shown"]))
 
 
 def thousands(count: int) -> str:

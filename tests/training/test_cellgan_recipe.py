@@ -160,6 +160,20 @@ def test_weights_of_half_the_size_start_a_larger_network(pictures, tmp_path):
         CellGANRecipe(CellGANConfig(data=data, start=str(path)))
 
 
+def test_a_model_remembers_the_trainings_it_went_through(pictures, tmp_path):
+    settings = config(pictures)
+    torch.manual_seed(0)
+    list(fit(CellGANRecipe(settings), FitConfig(steps=2), tmp_path / "first"))
+    first = tmp_path / "first" / "final.safetensors"
+    again = settings.model_copy(update={"start": str(first)})
+    list(fit(CellGANRecipe(again), FitConfig(steps=1), tmp_path / "second"))
+    training = load_model(tmp_path / "second" / "final.safetensors").card.training
+    assert training["images_shown"] == 4
+    assert training["images_shown_in_all"] == 12
+    assert training["before"]["hash"] == load_model(first).hash
+    assert training["before"]["training"]["images_shown"] == 8
+
+
 def test_not_a_number_stops_with_a_sentence(pictures, tmp_path):
     recipe = CellGANRecipe(config(pictures))
     with torch.no_grad():

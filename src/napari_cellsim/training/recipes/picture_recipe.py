@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...models import load_model
 from ..pictures import PictureBatch, PictureFeeder
 from ..recipe import Recipe
 
@@ -39,6 +40,16 @@ class PictureRecipe(Recipe):
         return self._validation
 
     def _account(self, training: dict[str, Any]) -> dict[str, Any]:
-        """Return what the card of a finished model says about its training."""
+        """Return what the card of a finished model says about its training, and about that of the model it began from.
+
+        ``images_shown`` counts the pictures of this run, ``images_shown_in_all`` those of all runs before it too.
+        """
         shown = training["steps"] * self.config.data.batch
-        return training | {"images_shown": shown, "settings": self.config.model_dump(mode="json")}
+        account = training | {"images_shown": shown, "settings": self.config.model_dump(mode="json")}
+        if getattr(self.config, "start", ""):
+            start = load_model(self.config.start)
+            before = start.card.training
+            earlier: Any = before.get("images_shown_in_all", before.get("images_shown", 0))
+            account["before"] = {"name": start.name, "hash": start.hash, "training": before}
+            account["images_shown_in_all"] = shown + earlier
+        return account
