@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 from train_runs import PATIENCE, choose, ended, write_tiny
 
-from napari_cellsim.gui import settings
+from napari_cellsim.gui import jobs, settings
 from napari_cellsim.training import RunFolder, supervision
 from napari_cellsim.training.runs import look
 
@@ -90,9 +90,8 @@ def test_each_answer(make_napari_viewer, runs, tmp_path, qtbot):
     assert len(asked) == 2
     assert process.poll() is None
     assert RunFolder(run).command() == "run"
-    qtbot.waitUntil(
-        lambda: dock.follower.job is None or dock.follower.job.status != "running", timeout=PATIENCE
-    )
+    qtbot.waitUntil(lambda: not jobs.running_jobs(), timeout=PATIENCE)  # nobody looks on any more
+    assert process.poll() is None
 
     # the next day
     dock = open_dock(make_napari_viewer)

@@ -48,20 +48,18 @@ class CloseGuard(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Answer a request to close the window."""
-        if (
-            event.type() != QEvent.Type.Close
-            or watched is not self._window
-            or not _can_stay_open(self._window)
-        ):
+        mine = self._window is not None and watched is self._window()
+        if event.type() != QEvent.Type.Close or not mine or not _can_stay_open(watched):
             return False
-        name = self._running()
-        if not name:
+        running, answered = self._running(), self._answered()
+        name = running() if running is not None else ""
+        if not name or answered is None:
             return False
-        answer = ask(self._window, name)
+        answer = ask(watched, name)
         if answer == "back":
             event.ignore()
             return True
-        self._answered(answer)
+        answered(answer)
         return False
 
 

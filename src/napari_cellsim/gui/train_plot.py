@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QSize
 from qtpy.QtGui import QColor
 
 from .train_curves import Curves, running_mean, thinned
@@ -37,6 +38,10 @@ class TrainPlot(pg.PlotWidget):
         self._validation = self.plot(name="validation", symbol="o", symbolSize=7)
         self._lines = (self._raw, self._mean, self._validation)
         self.set_theme("dark")
+
+    def sizeHint(self) -> QSize:
+        """Ask for little: what room there is comes by itself."""
+        return QSize(200, _HEIGHT)
 
     def set_theme(self, name: str) -> None:
         """Take over the colours of a napari theme."""
