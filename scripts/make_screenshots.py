@@ -19,6 +19,7 @@ os.environ.setdefault("CELLSIM_MODEL_DIR", tempfile.mkdtemp())  # the bundled mo
 
 import napari
 import screens_dataset
+import screens_evaluate
 import screens_training
 from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
@@ -250,6 +251,24 @@ def train_running(out: Path, theme: str = "dark", name: str = "train_running") -
     viewer.close()
 
 
+def evaluate_forecast(out: Path, theme: str = "dark", name: str = "evaluate_forecast") -> None:
+    """How well the bundled model forecasts five movies."""
+    viewer, forecast = open_viewer(theme)
+    screens_evaluate.evaluate_forecast(viewer, forecast, settle)
+    shoot(viewer, out / f"{name}.png")
+    viewer.close()
+
+
+def evaluate_blind(out: Path, theme: str = "dark", name: str = "evaluate_blind") -> None:
+    """The window of a blind test."""
+    viewer, forecast = open_viewer(theme)
+    window = screens_evaluate.evaluate_blind(viewer, forecast, settle)
+    window.grab().save(str(out / f"{name}.png"))
+    print(out / f"{name}.png")
+    window.close()
+    viewer.close()
+
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     function.__name__: function
     for function in (
@@ -267,6 +286,8 @@ PICTURES: dict[str, Callable[[Path], None]] = {
         dataset_review,
         train_dock,
         train_running,
+        evaluate_forecast,
+        evaluate_blind,
     )
 }
 

@@ -30,7 +30,7 @@ CONTROLS = (
 )
 
 
-@pytest.fixture(params=["Forecast", "Generate", "Dataset", "Train", "Models"])
+@pytest.fixture(params=["Forecast", "Generate", "Dataset", "Train", "Evaluate", "Models"])
 def dock(request, make_napari_viewer, small_model):
     viewer = make_napari_viewer(show=True)
     viewer.add_image(

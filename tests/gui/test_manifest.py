@@ -29,7 +29,7 @@ def test_every_command_can_be_imported(manifest):
 def test_contributions(manifest):
     found = manifest.contributions
     docks = [widget.display_name for widget in found.widgets]
-    assert docks == ["Forecast", "Generate", "Dataset", "Train", "Models"]
+    assert docks == ["Forecast", "Generate", "Dataset", "Train", "Evaluate", "Models"]
     assert [sample.key for sample in found.sample_data] == ["phantom_movie", "phantom_field"]
     assert {menu: [item.command for item in items] for menu, items in found.menus.items()} == {
         "napari/layers/data": ["napari-cellsim.forecast", "napari-cellsim.stack"],
@@ -86,7 +86,7 @@ import numpy as np, napari
 from qtpy.QtWidgets import QApplication
 viewer = napari.Viewer(show=False)
 viewer.add_image(np.random.rand(5, 32, 32), name="movie")
-for name in ("Forecast", "Generate", "Dataset", "Train", "Models"):
+for name in ("Forecast", "Generate", "Dataset", "Train", "Evaluate", "Models"):
     viewer.window.add_plugin_dock_widget("napari-cellsim", name)
 start = time.monotonic()
 while time.monotonic() - start < 2:

@@ -1,0 +1,72 @@
+"""Scenes of the Evaluate dock for make_screenshots.py, on simulated movies only."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+from napari_cellsim import phantom
+
+_MOVIES, _FRAMES, _SIDE = 5, 14, 192
+_WIDTH = 470
+
+
+def _open(viewer: Any, forecast: Any, tab: str, settle: Callable[..., None]) -> Any:
+    """Put the Evaluate dock in the place of the Forecast dock."""
+    from qtpy.QtCore import Qt
+
+    viewer.window.remove_dock_widget(forecast.parent())
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Evaluate")
+    dock.show_tab(tab)
+    dock.window().resizeDocks([dock.parent()], [_WIDTH], Qt.Orientation.Horizontal)
+    settle()
+    return dock
+
+
+def evaluate_forecast(viewer: Any, forecast: Any, settle: Callable[..., None]) -> None:
+    """Show how well the bundled model forecasts five simulated movies, which did not train it."""
+    dock = _open(viewer, forecast, "Forecast", settle)
+    folder = Path(tempfile.mkdtemp())
+    for number in range(_MOVIES):
+        movie = phantom.simulate(frames=_FRAMES, seed=900 + number, size=_SIDE)
+        tifffile.imwrite(
+            folder / f"pos{number + 1}.ome.tif",
+            movie.images[:, 0],
+            metadata={
+                "axes": "TYX",
+                "PhysicalSizeX": movie.pixel_size,
+                "PhysicalSizeXUnit": "µm",
+                "PhysicalSizeY": movie.pixel_size,
+                "PhysicalSizeYUnit": "µm",
+                "TimeIncrement": movie.interval,
+                "TimeIncrementUnit": "min",
+            },
+        )
+    dock._view.forecast.sources.add(sorted(folder.glob("*.tif")))
+    dock._view.forecast.starts.value = "7"
+    dock.evaluate_forecasts().wait()
+    settle(1)
+
+
+def evaluate_blind(viewer: Any, forecast: Any, settle: Callable[..., None]) -> Any:
+    """Show a blind test after some answers; returns its window."""
+    from qtpy.QtTest import QTest
+
+    dock = _open(viewer, forecast, "Blind test", settle)
+    folder = Path(tempfile.mkdtemp()) / "blind test"
+    dock.make_test(folder, each=20, seed=3).wait()
+    dock._view.blind.folder.value = str(folder)
+    dock.begin("Anna").wait()
+    window = dock.window_of_test
+    window.resize(900, 760)
+    for key in ("r3", "g4", "g5", "r2", "r4", "g"):
+        for letter in key:
+            QTest.keyClick(window, letter)
+        while window.busy:
+            settle(0.05)
+    settle(1)
+    return window

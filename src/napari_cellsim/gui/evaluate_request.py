@@ -1,0 +1,121 @@
+"""What is to be evaluated, in values that may cross into another thread: no layer, no viewer, no widget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .forecast_request import LayerSnapshot
+
+Source = LayerSnapshot | Path
+
+
+@dataclass(frozen=True)
+class ForecastStudyRequest:
+    """Everything that decides how well models forecast.
+
+    Attributes
+    ----------
+    movies : tuple of LayerSnapshot or Path
+        Each counts as one sequence; a store of crops counts as as many as it holds.
+    models : tuple of str or Path
+        Names or files; the first is tested against the others.
+    at : tuple of int
+        Last visible frames; empty for the one that leaves `steps` true frames.
+    steps : int
+        Frames to predict.
+    judge : str or Path
+        "model", "none", or the name or file of a segmentation network.
+    labels : LayerSnapshot or None
+        True cells of the one movie.
+    channel, plane : int
+        Which of the movies is forecast.
+    pixel_size : float or None
+        µm, where the user typed it.
+    device : str
+        As for `forecasting.devices`.
+    threads : int
+        Processor threads; 0 leaves it to torch.
+    """
+
+    movies: tuple[Source, ...]
+    models: tuple[str | Path, ...]
+    at: tuple[int, ...] = ()
+    steps: int = 5
+    judge: str | Path = "model"
+    labels: LayerSnapshot | None = None
+    channel: int = 0
+    plane: int = 0
+    pixel_size: float | None = None
+    device: str = "auto"
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class GeneratorStudyRequest:
+    """Everything that decides how good generated pictures are.
+
+    Attributes
+    ----------
+    real : tuple of LayerSnapshot or Path
+        Real pictures, every frame one.
+    model : str or Path
+        Name or file of a generating model.
+    n, seed : int
+        Pictures to generate, and their seed.
+    truncation : float
+        From 0 to 1.
+    channel, plane : int
+        Of the real pictures.
+    pixel_size : float or None
+        µm of the real pictures, where the user typed it.
+    device, threads
+        As for forecasts.
+    """
+
+    real: tuple[Source, ...]
+    model: str | Path
+    n: int = 256
+    seed: int = 0
+    truncation: float = 1.0
+    channel: int = 0
+    plane: int = 0
+    pixel_size: float | None = None
+    device: str = "auto"
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class BlindRequest:
+    """Everything that decides a blind test.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is to live.
+    real : tuple of LayerSnapshot or Path
+        Real pictures, every frame one.
+    generated : Any
+        A `Generated`, or the name or file of a generating model.
+    each : int
+        Pictures of each kind.
+    seed : int
+        Of drawing and order, and of the pictures of a model.
+    classes : tuple of str
+        What an assessor chooses among; may be empty.
+    pixel_size : float or None
+        µm of the real pictures, where the user typed it.
+    device, threads
+        As for forecasts.
+    """
+
+    folder: Path
+    real: tuple[Source, ...]
+    generated: Any
+    each: int = 30
+    seed: int = 0
+    classes: tuple[str, ...] = field(default=())
+    pixel_size: float | None = None
+    device: str = "auto"
+    threads: int = 0

@@ -1,0 +1,136 @@
+"""Where an evaluation takes its movies or real pictures from: a layer, or files, folders and stores dropped on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import ComboBox
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from ..base import CellSimError
+from .evaluate_request import Source
+from .forecast_request import LayerSnapshot
+from .widgets import DropZone, button, calibration_field, choose_some, form, line, say, side_by_side
+
+FILES = "files"
+_SHOWN = 4
+
+
+class Sources(QWidget):
+    """Offers layers, and takes files.
+
+    Parameters
+    ----------
+    layers : callable
+        Returns the layers to be offered, topmost first.
+    what : str
+        What they hold, in the plural, such as ``"movies"``.
+    tooltip : str
+        What they are for.
+    """
+
+    def __init__(self, layers: Callable[[], list[Any]], what: str, tooltip: str) -> None:
+        super().__init__()
+        self._layers, self._what = layers, what
+        self._files: list[Path] = []
+        self.combo = ComboBox(label="From", choices=self._choices, nullable=True, tooltip=tooltip)
+        self.pixel_size = calibration_field(
+            "Pixel size",
+            "µm",
+            "Size of one pixel in µm, where layer or file do not say it, or say it wrongly.",
+            100.0,
+        )
+        self.pixel_size.native.setSpecialValueText("as they say")
+        self.drop_zone = DropZone(
+            f"Drop {what} here", "Several files, a folder of single TIFFs, or a store of crops (*.zarr)."
+        )
+        self.file_button = button("Files…", f"Choose {what} on the disk; several may be chosen.")
+        self.folder_button = button(
+            "Folder…", "Choose a folder of single TIFFs, or a store of crops (*.zarr)."
+        )
+        self.clear_button = button("Clear", "Forget the files, and choose a layer again.")
+        self.names = line(f"Chosen {what}")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (
+            form(self.combo, self.pixel_size),
+            side_by_side(self.file_button, self.folder_button, self.clear_button),
+            self.drop_zone,
+            self.names,
+        ):
+            column.addWidget(part)
+        self.drop_zone.dropped.connect(self.add)
+        self.file_button.clicked.connect(self._ask_files)
+        self.folder_button.clicked.connect(self._ask_folder)
+        self.clear_button.clicked.connect(lambda _checked=False: self.clear())
+        self._show()
+
+    @property
+    def files(self) -> list[Path]:
+        """The files and folders that were added."""
+        return list(self._files)
+
+    def add(self, paths: list[Path]) -> None:
+        """Add files and folders, and choose them."""
+        self._files += [path for path in map(Path, paths) if path not in self._files]
+        self._show()
+        self.combo.value = FILES
+
+    def clear(self) -> None:
+        """Forget the files."""
+        self._files = []
+        self._show()
+
+    def reset_choices(self) -> None:
+        """Offer the layers that exist now; the topmost is taken where none was chosen."""
+        self.combo.reset_choices()
+        choose_some(self.combo)
+
+    def read(self, wanted: Any = None) -> tuple[Source, ...]:
+        """Return what was chosen, or what is meant by `wanted`: a layer, or paths.
+
+        Raises
+        ------
+        CellSimError
+            If nothing is chosen.
+        """
+        value = self.combo.value if wanted is None else wanted
+        if isinstance(value, str) and value == FILES:
+            return tuple(self._files)
+        if value is None:
+            raise CellSimError(
+                f"No {self._what} are chosen: open some in napari, or drop their files on the field in this dock."
+            )
+        if hasattr(value, "data"):
+            return (LayerSnapshot.of(getattr(value, "__wrapped__", value)),)
+        many = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(Path(one).expanduser() for one in many)
+
+    def _choices(self, _box: Any) -> list[tuple[str, Any]]:
+        chosen: list[tuple[str, Any]] = [(layer.name, layer) for layer in self._layers()]
+        if self._files:
+            count = len(self._files)
+            text = self._files[0].name if count == 1 else f"{count} files or folders"
+            chosen.append((text, FILES))
+        return chosen
+
+    def _show(self) -> None:
+        self.reset_choices()
+        self.clear_button.setEnabled(bool(self._files))
+        names = [path.name for path in self._files]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        say(self.names, ", ".join(names[:_SHOWN]) + more)
+
+    def _ask_files(self, _checked: bool = False) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(
+            self, f"Choose {self._what}", "", "TIFF (*.tif *.tiff);;All files (*)"
+        )
+        if paths:
+            self.add([Path(path) for path in paths])
+
+    def _ask_folder(self, _checked: bool = False) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of TIFFs or a store of crops")
+        if path:
+            self.add([Path(path)])

@@ -1,0 +1,183 @@
+"""What the Evaluate dock's tables and lines say of a study; knows no Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..evaluation import AssessmentResult, GeneratorStudy, MovieStudy
+
+METRICS = {
+    "MSE · 10³": ("mse", 1000.0),
+    "SSIM": ("ssim", 1.0),
+    "Sharpness": ("sharpness", 1.0),
+    "MSE · 10³ in cells": ("cells_mse", 1000.0),
+    "IoU of cells": ("iou", 1.0),
+    "Cells miscounted": ("count_error", 1.0),
+}
+"""Name in the dock -> metric of a study and factor."""
+FORECASTS = {
+    "model": "Model",
+    "copy_last": "Copy last",
+    "blurred_copy_last": "Blurred copy",
+    "constant_flow": "Constant flow",
+}
+Table = tuple[list[str], list[list[str]]]
+
+
+def warnings_of(study: Any) -> list[str]:
+    """Return a study's warnings for the notes below its table."""
+    return [f"⚠ {warning}" for warning in study.warnings]
+
+
+def known_metrics(study: MovieStudy) -> list[str]:
+    """Return the names of `METRICS` that a study has."""
+    scores = [horizon.scores["model"] for one in study.comparisons for horizon in one.horizons]
+    return [name for name, (metric, _) in METRICS.items() if any(metric in one for one in scores)]
+
+
+def forecast_table(study: MovieStudy, name: str) -> Table:
+    """Return one row per model and step of a metric of `METRICS`, with the skill."""
+    metric, factor = METRICS[name]
+    several = len(study.comparisons) > 1
+    heads = ["Step", "Skill", *FORECASTS.values()]
+    rows = []
+    for one in study.comparisons:
+        for horizon in one.horizons:
+            step = f"{horizon.horizon} · {one.model['name']}" if several else str(horizon.horizon)
+            values = [
+                _value(horizon.scores[method].get(metric), factor)  # type: ignore[call-overload]
+                for method in FORECASTS
+            ]
+            rows.append([step, _skill(horizon.skill), *values])
+    return heads, rows
+
+
+def forecast_summary(study: MovieStudy) -> str:
+    """Return what was compared, in one sentence or two."""
+    one = study.comparisons[0]
+    many = "one sequence" if one.sequences == 1 else f"{one.sequences} sequences"
+    forecasts = "one forecast" if one.forecasts == 1 else f"{one.forecasts} forecasts"
+    where = (
+        f"; in brackets {100 * one.level:.0f} % intervals over sequences"
+        if one.sequences > 1
+        else ": no interval, which needs several movies"
+    )
+    text = f"{many}, {forecasts} per model{where}."
+    return f"{text[0].upper()}{text[1:]} Skill is against the best baseline: above 0 is better, 1 is perfect."
+
+
+def difference_lines(study: MovieStudy) -> list[str]:
+    """Return the paired tests of the MSE at the last step, in words."""
+    found = [test for test in study.tests if test.metric == "mse"]
+    last = max((test.horizon for test in found), default=0)
+    lines = []
+    for test in found:
+        if test.horizon == last:
+            p = "too few movies for a test" if test.permutation is None else f"p = {test.permutation:.3g}"
+            lines.append(f"MSE of {test.first} against {test.second} at {last} steps, paired by movie: {p}.")
+    return lines
+
+
+def generator_table(study: GeneratorStudy) -> Table:
+    """Return one row per measure: of generated pictures, and of real ones for comparison."""
+    own, other = study.distances, study.reference
+
+    def row(name: str, key: str, factor: float = 1.0) -> list[str]:
+        return [name, f"{factor * getattr(own, key):.3g}", _reference(other, key, factor)]
+
+    rows = [
+        row("KID · 10³", "kid", 1000.0),
+        row("Fréchet distance", "frechet"),
+        row("Precision", "precision"),
+        row("Recall", "recall"),
+    ]
+    if study.copies is not None:
+        rows.append(["Copies of real pictures", f"{100 * study.copies.share:.1f} %", "1 %"])
+    if study.grid is not None:
+        found = f"every {study.grid.period} px" if study.grid.found else "not found"
+        rows.append(
+            ["Grid in the pictures", f"{study.grid.generated:.1f} ({found})", f"{study.grid.real:.1f}"]
+        )
+    if study.walks is not None:
+        rows.append(["Largest step of walks", f"{study.walks.evenness:.2f}", "1 is even"])
+    return ["Measure", "Generated", "Real, half to half"], rows
+
+
+def generator_summary(study: GeneratorStudy) -> str:
+    """Return what was compared."""
+    own = study.distances
+    return (
+        f"{own.fake} pictures of {study.generator['name']} against {own.real} real ones. "
+        f"Features: {study.extractor}; {study.preprocessing}."
+    )
+
+
+def blind_table(result: AssessmentResult) -> Table:
+    """Return one row per assessor: accuracy with interval, parts, confidence, confusion."""
+    heads = ["Assessor", "Right", "Real right", "Generated right", "p (guessing)", "Class right"]
+    heads += [
+        "Confidence real",
+        "Confidence generated",
+        "Real called generated",
+        "Generated called real",
+        "Answers",
+    ]
+    return heads, [_assessor_row(one) for one in result.assessors]
+
+
+def blind_summary(result: AssessmentResult) -> str:
+    """Return what the table means."""
+    return (
+        f"{result.pictures} pictures, half of them generated. Guessing is right half the time. In brackets "
+        f"{100 * result.level:.0f} % intervals."
+    )
+
+
+def _reference(other: Any, key: str, factor: float) -> str:
+    return "–" if other is None else f"{factor * getattr(other, key):.3g}"
+
+
+def _value(estimate: Any, factor: float) -> str:
+    if estimate is None or estimate.value is None:
+        return "–"
+    text = _digits(factor * estimate.value)
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} [{_digits(factor * estimate.low)}, {_digits(factor * estimate.high)}]"
+
+
+def _skill(estimate: Any) -> str:
+    if estimate is None or estimate.value is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def _digits(value: float) -> str:
+    """Return three digits, zeros included."""
+    return f"{value:#.3g}".removesuffix(".")
+
+
+def _percent(estimate: Any) -> str:
+    if estimate.value is None:
+        return "–"
+    text = f"{100 * estimate.value:.0f} %"
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+
+
+def _assessor_row(one: Any) -> list[str]:
+    sure = (one.confidence_real, one.confidence_generated)
+    return [
+        one.assessor,
+        *(_percent(getattr(one.kind, part)) for part in ("all", "real", "generated")),
+        "–" if one.chance is None else f"{one.chance:.3g}",
+        "–" if one.cell_class is None else _percent(one.cell_class.all),
+        *("–" if value is None else f"{value:.2f}" for value in sure),
+        str(one.confusion["real"]["generated"]),
+        str(one.confusion["generated"]["real"]),
+        str(one.answers),
+    ]
