@@ -86,6 +86,7 @@ class BlindTab(QWidget):
             lambda: guides(self._viewer),
             "real pictures",
             "Real pictures, of which every frame counts as one; cut and resampled as the generated ones are.",
+            label="Real",
         )
         self.each = SpinBox(
             label="Of each kind",

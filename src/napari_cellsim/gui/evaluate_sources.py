@@ -29,13 +29,15 @@ class Sources(QWidget):
         What they hold, in the plural, such as ``"movies"``.
     tooltip : str
         What they are for.
+    label : str
+        What the choice of a layer is called.
     """
 
-    def __init__(self, layers: Callable[[], list[Any]], what: str, tooltip: str) -> None:
+    def __init__(self, layers: Callable[[], list[Any]], what: str, tooltip: str, label: str = "From") -> None:
         super().__init__()
         self._layers, self._what = layers, what
         self._files: list[Path] = []
-        self.combo = ComboBox(label="From", choices=self._choices, nullable=True, tooltip=tooltip)
+        self.combo = ComboBox(label=label, choices=self._choices, nullable=True, tooltip=tooltip)
         self.pixel_size = calibration_field(
             "Pixel size",
             "µm",
