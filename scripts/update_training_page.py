@@ -61,8 +61,8 @@ def page(content: dict[str, Any]) -> str:
         parts.append(f"![{ALT}](../images/{FIGURE})")
     for horizon, found in by_horizon(results["scores"]).items():
         ahead = f"{horizon} frame{'s' * (horizon != '1')} ahead"
-        parts.append("\n".join([f"### {ahead}", "", *rows(found, runs)]))
-    parts.append("\n".join(["### What each step changed", "", *answers(results["mse_ratios"])]))
+        parts.append("\n".join([f"## {ahead}", "", *rows(found, runs)]))
+    parts.append("\n".join(["## What each step changed", "", *answers(results["mse_ratios"])]))
     return "\n\n".join(parts)
 
 

@@ -69,7 +69,7 @@ def content(script: ModuleType) -> dict[str, Any]:
 
 def test_every_run_and_baseline_has_a_row_per_horizon(script: ModuleType, content: dict[str, Any]) -> None:
     text = script.page(content)
-    tables = text.split("### ")
+    tables = text.split("## ")
     assert [part.splitlines()[0] for part in tables[1:]] == [
         "1 frame ahead",
         "5 frames ahead",

@@ -78,7 +78,7 @@ def census_distance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def charbonnier(x: Tensor) -> Tensor:
-    """Return √(x² + ε²) − ε with ε = 0.001, nearly |x|: a robust penalty (Sun, Roth, Black 2014, §3.2)."""
+    """Return ``√(x² + ε²) − ε`` with ε = 0.001, nearly ``|x|``: a robust penalty (Sun, Roth, Black 2014, §3.2)."""
     return (x.square() + _EPSILON**2).sqrt() - _EPSILON
 
 
@@ -93,8 +93,8 @@ def inside(flow: Tensor) -> Tensor:
 def visible(flow: Tensor, backward: Tensor, relative: float = 0.01, absolute: float = 0.5) -> Tensor:
     """Return which pixels of the first picture the second shows too: those that flow and back flow bring home.
 
-    |w + w'|² < relative·(|w|² + |w'|²) + absolute, where w' is the back flow at the displaced position (Sundaram, Brox,
-    Keutzer 2010, eq. 5; constants of Meister et al. 2018, §3.1).
+    ``|w + w'|² < relative·(|w|² + |w'|²) + absolute``, where w' is the back flow at the displaced position (Sundaram,
+    Brox, Keutzer 2010, eq. 5; constants of Meister et al. 2018, §3.1).
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def photometric_error(
 def smoothness(flow: Tensor, image: Tensor, order: Literal[1, 2] = 2, edge: float = 5.0) -> Tensor:
     """Return the mean size of the flow's first or second derivatives, less at edges of the picture.
 
-    Each derivative is weighted by exp(−edge·|∂I|/σ) with the picture's derivative in the same direction over its
+    Each derivative is weighted by ``exp(−edge·|∂I|/σ)`` with the picture's derivative in the same direction over its
     standard deviation (Jonschkowski et al. 2020, eq. 4 and 5; there without σ).
 
     Parameters
