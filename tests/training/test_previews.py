@@ -10,6 +10,8 @@ from napari_cellsim.training import (
     DataConfig,
     FlowConfig,
     FlowRecipe,
+    FlowUnsupervisedConfig,
+    FlowUnsupervisedRecipe,
     SDCNetConfig,
     SDCNetRecipe,
     SegmentationConfig,
@@ -24,6 +26,8 @@ def recipe_of(name, store):
         return SegmentationRecipe(SegmentationConfig(data=data))
     if name == "flow":
         return FlowRecipe(FlowConfig(data=data))
+    if name == "flow_unsupervised":
+        return FlowUnsupervisedRecipe(FlowUnsupervisedConfig(data=data, start=""))
     return SDCNetRecipe(SDCNetConfig(data=data, stage="flow"))
 
 
@@ -32,6 +36,7 @@ def recipe_of(name, store):
     [
         ("segmentation", (3 * 96, 4 * 96)),  # frames, guessed classes, true classes of held-out pictures
         ("flow", (3 * 96, 4 * 96, 3)),  # frames, guessed and true motion
+        ("flow_unsupervised", (3 * 96, 4 * 96, 3)),
         ("sdcnet", (2 * 96, 6 * 96)),  # the last frame seen and five that follow, above the forecast ones
     ],
 )

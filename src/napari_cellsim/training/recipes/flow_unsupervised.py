@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import Field, JsonValue
 from torch import Tensor
@@ -16,6 +17,7 @@ from ..losses import endpoint_error
 from ..recipe import Recipe, RecipeConfig
 from ..unsupervised import believable, inside, photometric_error, smoothness, visible
 from .common import DataConfig, adamp, card, device_of, mean, warm_start
+from .previews import flow_sheet
 
 
 class FlowUnsupervisedConfig(RecipeConfig):
@@ -142,10 +144,8 @@ class FlowUnsupervisedRecipe(Recipe):
         ``photometric`` is the census distance of a frame and the one before it, warped onto it: 0 for the same picture.
         Where the sequences have a truth there is also the endpoint error in px, everywhere and in cells.
         """
-        if self._validation is None:
-            self._validation = self.config.data.validation(history=2, length=2)
         found: dict[str, list[float]] = {}
-        for item in self._validation:
+        for item in self._held_out():
             batch = item.to(device_of(self.network))
             earlier, later = batch.images[:, 0], batch.images[:, 1]
             flow, truth, valid = self.network(later, earlier), batch.flow[:, 0], batch.valid[:, 0]
@@ -165,6 +165,15 @@ class FlowUnsupervisedRecipe(Recipe):
             for name, value in values.items():
                 found.setdefault(name, []).append(float(value))
         return {name: mean(values) for name, values in found.items()}
+
+    def _held_out(self) -> list[Batch]:
+        if self._validation is None:
+            self._validation = self.config.data.validation(history=2, length=2)
+        return self._validation
+
+    def preview(self) -> np.ndarray:
+        """Return a sheet (H, W, 3) uint8: held-out frames, their motion as seen, the true one if known."""
+        return flow_sheet(self.network, self._held_out())
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model."""
