@@ -36,6 +36,7 @@ def test_thesis_preset_has_the_published_number_of_parameters() -> None:
 
 @pytest.mark.parametrize("preset", ["thesis", "lite"])
 def test_a_new_network_copies_the_last_frame(preset: str) -> None:
+    torch.manual_seed(0)
     net = nets.create("sdcnet", preset).eval()
     frames, flows, masks = inputs()
     with torch.inference_mode():
