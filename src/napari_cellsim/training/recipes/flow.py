@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from pydantic import Field, JsonValue
 
-from ... import nets
-from ...models import Model
 from ..feeding import Batch
 from ..losses import endpoint_error, multilevel_endpoint_error
-from ..recipe import Recipe, RecipeConfig
-from .common import DataConfig, adamp, card, device_of, mean, warm_start
-from .previews import flow_sheet
+from ..recipe import RecipeConfig
+from ..sequences import Truth
+from .common import DataConfig, device_of, mean
+from .pair_recipe import PairRecipe
 
 
 class FlowConfig(RecipeConfig):
@@ -44,7 +41,7 @@ class FlowConfig(RecipeConfig):
     model_name: str = "pwcnet-lite"
 
 
-class FlowRecipe(Recipe):
+class FlowRecipe(PairRecipe):
     """Endpoint error on all pyramid levels, mean over the pixels whose flow is known.
 
     The pair is (frame t + 1, frame t): backward flow, as forecasts use it.
@@ -57,22 +54,10 @@ class FlowRecipe(Recipe):
 
     name: ClassVar[str] = "flow"
     metric: ClassVar[str] = "epe"
-
-    def __init__(self, config: FlowConfig) -> None:
-        super().__init__()
-        self.config = config
-        network = nets.create("pwcnet", config.preset, **config.overrides)
-        if config.start:
-            warm_start(network, config.start, "pwcnet")
-        self.modules["network"] = network
-        self.network = network
-        self.optimisers["network"] = adamp(network.parameters(), config.lr, config.weight_decay)
-        self._feeder = config.data.feeder(history=2, truth="flow")
-        self._validation: list[Batch] | None = None
-
-    def batch(self, step: int, progress: float) -> Batch:
-        """Return pairs of frames."""
-        return self._feeder(step, 2)
+    truth: ClassVar[Truth | None] = "flow"
+    description: ClassVar[str] = (
+        "Finds where each pixel of a frame was in the frame before it (backward optical flow)."
+    )
 
     def losses(self, batch: Batch, progress: float) -> dict[str, torch.Tensor]:
         """Return the multi-level loss, and the endpoint error of the finest level in px."""
@@ -99,23 +84,3 @@ class FlowRecipe(Recipe):
             cell_errors.append(float(endpoint_error(flow, truth, cells)))
             still.append(float(endpoint_error(torch.zeros_like(truth), truth, cells)))
         return {"epe": mean(errors), "epe_cells": mean(cell_errors), "epe_cells_of_zero_flow": mean(still)}
-
-    def _held_out(self) -> list[Batch]:
-        if self._validation is None:
-            self._validation = self.config.data.validation(2, 2, truth="flow")
-        return self._validation
-
-    def preview(self) -> np.ndarray:
-        """Return a sheet (H, W, 3) uint8: held-out frames, their motion as the network sees it, and the true one."""
-        return flow_sheet(self.network, self._held_out())
-
-    def save(self, path: Path, training: dict[str, Any]) -> None:
-        """Write the model."""
-        metrics: dict[str, JsonValue] = {**self.validate()}
-        about = card(
-            self.config.data,
-            "Finds where each pixel of a frame was in the frame before it (backward optical flow).",
-            training | {"settings": self.config.model_dump(mode="json")},
-            metrics=metrics,
-        )
-        Model(self.config.model_name, "pwcnet", {"pwcnet": self.network}, about).save(path)

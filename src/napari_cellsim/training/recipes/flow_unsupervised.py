@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field, JsonValue
 from torch import Tensor
 
-from ... import nets
-from ...models import Model
 from ..feeding import Batch
 from ..losses import endpoint_error
-from ..recipe import Recipe, RecipeConfig
+from ..recipe import RecipeConfig
+from ..sequences import Truth
 from ..unsupervised import believable, inside, photometric_error, smoothness, visible
-from .common import DataConfig, adamp, card, device_of, mean, warm_start
-from .previews import flow_sheet
+from .common import DataConfig, device_of, mean
+from .pair_recipe import PairRecipe
 
 
 class FlowUnsupervisedConfig(RecipeConfig):
@@ -68,7 +65,7 @@ class FlowUnsupervisedConfig(RecipeConfig):
     model_name: str = "pwcnet-own"
 
 
-class FlowUnsupervisedRecipe(Recipe):
+class FlowUnsupervisedRecipe(PairRecipe):
     """Two frames must look alike once one is warped onto the other, by a flow that is smooth within things.
 
     Both directions are learned from each pair. Only the flow at full resolution enters the loss.
@@ -81,22 +78,11 @@ class FlowUnsupervisedRecipe(Recipe):
 
     name: ClassVar[str] = "flow_unsupervised"
     metric: ClassVar[str] = "photometric"
-
-    def __init__(self, config: FlowUnsupervisedConfig) -> None:
-        super().__init__()
-        self.config = config
-        network: Any = nets.create("pwcnet", config.preset, **config.overrides)
-        if config.start:
-            warm_start(network, config.start, "pwcnet")
-        self.modules["network"] = network
-        self.network = network
-        self.optimisers["network"] = adamp(network.parameters(), config.lr, config.weight_decay)
-        self._feeder = config.data.feeder(history=2)
-        self._validation: list[Batch] | None = None
-
-    def batch(self, step: int, progress: float) -> Batch:
-        """Return pairs of frames."""
-        return self._feeder(step, 2)
+    truth: ClassVar[Truth | None] = None
+    description: ClassVar[str] = (
+        "Finds where each pixel of a frame was in the frame before it (backward optical flow); "
+        "learned from movies without known flow."
+    )
 
     def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Return the loss, its two parts, and the share of pixels that entered it."""
@@ -165,24 +151,3 @@ class FlowUnsupervisedRecipe(Recipe):
             for name, value in values.items():
                 found.setdefault(name, []).append(float(value))
         return {name: mean(values) for name, values in found.items()}
-
-    def _held_out(self) -> list[Batch]:
-        if self._validation is None:
-            self._validation = self.config.data.validation(history=2, length=2)
-        return self._validation
-
-    def preview(self) -> np.ndarray:
-        """Return a sheet (H, W, 3) uint8: held-out frames, their motion as seen, the true one if known."""
-        return flow_sheet(self.network, self._held_out())
-
-    def save(self, path: Path, training: dict[str, Any]) -> None:
-        """Write the model."""
-        metrics: dict[str, JsonValue] = {**self.validate()}
-        about = card(
-            self.config.data,
-            "Finds where each pixel of a frame was in the frame before it (backward optical flow); "
-            "learned from movies without known flow.",
-            training | {"settings": self.config.model_dump(mode="json")},
-            metrics=metrics,
-        )
-        Model(self.config.model_name, "pwcnet", {"pwcnet": self.network}, about).save(path)
