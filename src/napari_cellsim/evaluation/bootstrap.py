@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -76,14 +76,9 @@ def ratio_interval(
         raise CellSimError(
             f"A bootstrap needs one value per sequence, but the shapes are {top.shape} and {bottom.shape}."
         )
-    _check_level(level)
-    if len(top) < 2:
-        return float("nan"), float("nan")
-    ratios: list[npt.NDArray[np.float64]] = []
-    for drawn in _draws(len(top), resamples, seed):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratios.append(top[drawn].mean(axis=1) / bottom[drawn].mean(axis=1))
-    return _ends(np.concatenate(ratios), level)
+    return _interval(
+        lambda drawn: top[drawn].mean(axis=1) / bottom[drawn].mean(axis=1), len(top), level, resamples, seed
+    )
 
 
 def skill_interval(
@@ -117,27 +112,30 @@ def skill_interval(
         raise CellSimError(
             f"Skill needs errors (N,) and baselines (B, N) of the same sequences, not {own.shape} and {others.shape}."
         )
-    _check_level(level)
-    if len(own) < 2:
-        return float("nan"), float("nan")
-    skills: list[npt.NDArray[np.float64]] = []
-    for drawn in _draws(len(own), resamples, seed):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            skills.append(1 - own[drawn].mean(axis=1) / others[:, drawn].mean(axis=2).min(axis=0))
-    return _ends(np.concatenate(skills), level)
+    return _interval(
+        lambda drawn: 1 - own[drawn].mean(axis=1) / others[:, drawn].mean(axis=2).min(axis=0),
+        len(own),
+        level,
+        resamples,
+        seed,
+    )
 
 
-def _check_level(level: float) -> None:
+def _interval(
+    statistic: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
+    count: int,
+    level: float,
+    resamples: int,
+    seed: int,
+) -> tuple[float, float]:
+    """Return the interval of a statistic, which takes the sequences of each resample (R, count) to values (R,)."""
     if not 0 < level < 1:
         raise CellSimError(f"The level of an interval must lie between 0 and 1, but it is {level}.")
-
-
-def _draws(count: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    if count < 2:
+        return float("nan"), float("nan")
     generator = np.random.default_rng(seed)
-    for start in range(0, resamples, _CHUNK):
-        yield generator.integers(0, count, (min(_CHUNK, resamples - start), count))
-
-
-def _ends(values: npt.NDArray[np.float64], level: float) -> tuple[float, float]:
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    sizes = [min(_CHUNK, resamples - start) for start in range(0, resamples, _CHUNK)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = [statistic(generator.integers(0, count, (size, count))) for size in sizes]
+    low, high = np.nanquantile(np.concatenate(found), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
