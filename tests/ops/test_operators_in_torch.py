@@ -8,14 +8,12 @@ from sdc_oracles import Maker
 
 from napari_cellsim.ops import leaky_relu_coefficients, pau, sdc
 
-
-@pytest.fixture
-def native(backend: str) -> None:
-    if backend != "native":
-        pytest.skip("torch operations need no registration")
+# torch operations need no registration
+native = pytest.mark.parametrize("backend", ["native"], indirect=True)
 
 
-@pytest.mark.usefixtures("native")
+@native
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("requires_grad", [True, False])
 def test_opcheck_sdc(make_inputs: Maker, requires_grad: bool) -> None:
     tensors = make_inputs(taps=3, dtype=torch.float32, requires_grad=requires_grad)
@@ -27,7 +25,8 @@ def test_opcheck_sdc(make_inputs: Maker, requires_grad: bool) -> None:
     torch.library.opcheck(torch.ops.napari_cellsim.sdc_backward.default, (grad, *tensors, "official", *flags))
 
 
-@pytest.mark.usefixtures("native")
+@native
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_opcheck_pau(layout: torch.memory_format) -> None:
     x = torch.randn(2, 3, 4, 5).contiguous(memory_format=layout).requires_grad_()
@@ -37,7 +36,8 @@ def test_opcheck_pau(layout: torch.memory_format) -> None:
     torch.library.opcheck(torch.ops.napari_cellsim.pau_backward.default, (grad, x, *coefficients, "B", True))
 
 
-@pytest.mark.usefixtures("native")
+@native
+@pytest.mark.usefixtures("backend")
 def test_the_operator_without_derivatives_is_used_only_where_none_are_wanted(make_inputs: Maker) -> None:
     tensors = make_inputs(taps=3, dtype=torch.float32, requires_grad=True)
     with torch.profiler.profile() as profile, torch.no_grad():
@@ -74,7 +74,8 @@ def test_compiles_to_one_graph_with_gradients(make_inputs: Maker) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("native")
+@native
+@pytest.mark.usefixtures("backend")
 def test_inductor(make_inputs: Maker) -> None:
     compiled_equals_eager(make_inputs, "inductor")
 

@@ -273,10 +273,7 @@ def test_stages_follow_each_other_and_each_can_be_entered_again(settings, tmp_pa
 
 
 def test_a_bundled_model_can_be_the_start_by_its_name(settings):
-    try:
-        expected = load_model("sdcnet-lite").network.state_dict()
-    except CellSimError:
-        pytest.skip("the model sdcnet-lite is not installed")
+    expected = load_model("sdcnet-lite").network.state_dict()
     found = SDCNetRecipe(settings(start="sdcnet-lite", overrides={})).network.state_dict()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
     with pytest.raises(CellSimError, match="no model called 'sdcnet-huge'"):
