@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QAbstractButton, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
 from .dataset_crop_tab import CropTab
 from .dataset_desk import ReviewDesk
@@ -11,7 +11,7 @@ from .dataset_review_tab import ReviewTab
 from .dataset_split_tab import SplitTab
 from .job_bar import JobBar
 from .jobs import Job
-from .widgets import scrolling
+from .widgets import scrolling, tab_box
 
 TABS = ("Find", "Crop", "Review", "Split")
 
@@ -32,16 +32,13 @@ class DatasetView(QWidget):
         self.review = ReviewTab(desk)
         self.split = SplitTab()
         self.bar = JobBar("work on the dataset")
-        self.tabs = QTabWidget()
-        self.tabs.setAccessibleName("Find, crop, review or split")
-        self.tabs.setToolTip("From the pictures of an experiment to a dataset, in four steps")
-        self.tabs.tabBar().setAccessibleName("Tabs of the Dataset dock")
-        self.tabs.tabBar().setToolTip(self.tabs.toolTip())
-        self.tabs.tabBar().setUsesScrollButtons(False)  # four short words
-        for scroll in self.tabs.tabBar().findChildren(QToolButton):
-            scroll.setToolTip("Show the tabs on this side")
-        for page, name in zip((self.find, self.crop, self.review, self.split), TABS, strict=True):
-            self.tabs.addTab(scrolling(page), name)
+        pages = map(scrolling, (self.find, self.crop, self.review, self.split))
+        self.tabs = tab_box(
+            "Dataset",
+            "Find, crop, review or split",
+            "From the pictures of an experiment to a dataset, in four steps",
+            dict(zip(TABS, pages, strict=True)),
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.addWidget(self.tabs, 1)

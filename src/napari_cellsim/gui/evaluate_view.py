@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QAbstractButton, QScrollArea, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractButton, QScrollArea, QVBoxLayout, QWidget
 
 from .evaluate_blind_tab import BlindTab
 from .evaluate_forecast_tab import ForecastTab
@@ -13,7 +13,7 @@ from .evaluate_generator_tab import GeneratorTab
 from .evaluate_results import ResultBox
 from .job_bar import JobBar
 from .jobs import Job
-from .widgets import scrolling
+from .widgets import scrolling, tab_box
 
 TABS = ("Forecast", "Generator", "Blind test")
 _LAYOUT_MS = 100  # until Qt has laid out what appeared
@@ -35,18 +35,13 @@ class EvaluateView(QWidget):
         self.generator = GeneratorTab(viewer)
         self.blind = BlindTab(viewer)
         self.bar = JobBar("evaluation")
-        self.tabs = QTabWidget()
-        self.tabs.setAccessibleName("Forecast, generator or blind test")
-        self.tabs.setToolTip(
-            "Measure forecasts, generated pictures, or how well people tell them from real ones"
+        pages = map(scrolling, (self.forecast, self.generator, self.blind))
+        self.tabs = tab_box(
+            "Evaluate",
+            "Forecast, generator or blind test",
+            "Measure forecasts, generated pictures, or how well people tell them from real ones",
+            dict(zip(TABS, pages, strict=True)),
         )
-        self.tabs.tabBar().setAccessibleName("Tabs of the Evaluate dock")
-        self.tabs.tabBar().setToolTip(self.tabs.toolTip())
-        self.tabs.tabBar().setUsesScrollButtons(False)  # three short words
-        for scroll in self.tabs.tabBar().findChildren(QToolButton):
-            scroll.setToolTip("Show the tabs on this side")
-        for page, name in zip((self.forecast, self.generator, self.blind), TABS, strict=True):
-            self.tabs.addTab(scrolling(page), name)
         self._scrolled = TABS[0]
         self._layout = QTimer(self, singleShot=True, interval=_LAYOUT_MS)
         self._layout.timeout.connect(self._scroll)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from .generate_explore import ExploreTab
 from .generate_form import ModelForm, SampleTab
 from .generate_guide import GuideTab
 from .job_bar import JobBar
 from .jobs import Job
-from .widgets import button, scrolling
+from .widgets import button, scrolling, tab_box
 
 _LAYOUT_MS = 100  # until Qt has laid out what was unfolded
 TABS = ("Generate", "Guide", "Explore")
@@ -34,16 +34,13 @@ class GenerateView(QWidget):
         self.guide = GuideTab(viewer)
         self.explore = ExploreTab(viewer)
         self.bar = JobBar("generation")
-        self.tabs = QTabWidget()
-        self.tabs.setAccessibleName("Generate, guide or explore")
-        self.tabs.setToolTip("Generate new pictures, be guided by a picture, or explore generated ones")
-        self.tabs.tabBar().setAccessibleName("Tabs of the Generate dock")
-        self.tabs.tabBar().setToolTip(self.tabs.toolTip())
-        self.tabs.tabBar().setUsesScrollButtons(False)  # three short words
-        for scroll in self.tabs.tabBar().findChildren(QToolButton):
-            scroll.setToolTip("Show the tabs on this side")
-        for page, name in zip((self.sample, self.guide, self.explore), TABS, strict=True):
-            self.tabs.addTab(scrolling(page), name)
+        pages = map(scrolling, (self.sample, self.guide, self.explore))
+        self.tabs = tab_box(
+            "Generate",
+            "Generate, guide or explore",
+            "Generate new pictures, be guided by a picture, or explore generated ones",
+            dict(zip(TABS, pages, strict=True)),
+        )
         self.open_button = button("Open…", "Open saved generated pictures, or a model file.")
         self.save_button = button(
             "Save…",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ..training.probe import Probe
 from .job_bar import JobBar, format_seconds
 from .run_list import RunList
 from .train_form import TrainForm
 from .train_progress import TrainProgress
-from .widgets import button, line, say, scrolling
+from .widgets import button, line, say, scrolling, tab_box
 
 TABS = ("New", "Progress", "Runs")
 
@@ -37,16 +37,13 @@ class TrainView(QWidget):
             "Do 20 steps in the background, and tell from them how long all of it takes.",
         )
         self.probe_line = line("Expected time")
-        self.tabs = QTabWidget()
-        self.tabs.setAccessibleName("New training, its progress, or all runs")
-        self.tabs.setToolTip("Start a new training, watch one, or see all runs")
-        self.tabs.tabBar().setAccessibleName("Tabs of the Train dock")
-        self.tabs.tabBar().setToolTip(self.tabs.toolTip())
-        self.tabs.tabBar().setUsesScrollButtons(False)  # three short words
-        for scroll in self.tabs.tabBar().findChildren(QToolButton):
-            scroll.setToolTip("Show the tabs on this side")
-        for page, name in zip((self._new_page(), scrolling(self.progress), self.runs), TABS, strict=True):
-            self.tabs.addTab(page, name)
+        pages = (self._new_page(), scrolling(self.progress), self.runs)
+        self.tabs = tab_box(
+            "Train",
+            "New training, its progress, or all runs",
+            "Start a new training, watch one, or see all runs",
+            dict(zip(TABS, pages, strict=True)),
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(2, 2, 2, 2)
         column.addWidget(self.tabs, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from magicgui.widgets import ComboBox, FloatSpinBox
@@ -20,6 +21,8 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QSpinBox,
+    QTabWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -151,6 +154,32 @@ def scrolling(content: QWidget) -> QScrollArea:
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(content)
     return area
+
+
+def tab_box(dock: str, name: str, tooltip: str, pages: Mapping[str, QWidget]) -> QTabWidget:
+    """Return the tabs of a dock.
+
+    Parameters
+    ----------
+    dock : str
+        Its name.
+    name, tooltip : str
+        What the tabs are, for screen readers and for those who point at them.
+    pages : mapping of str to QWidget
+        Contents by their short names, from left to right.
+    """
+    tabs = QTabWidget()
+    tabs.setAccessibleName(name)
+    bar = tabs.tabBar()
+    bar.setAccessibleName(f"Tabs of the {dock} dock")
+    for one in (tabs, bar):
+        one.setToolTip(tooltip)
+    bar.setUsesScrollButtons(False)  # the names are short
+    for scroll in bar.findChildren(QToolButton):
+        scroll.setToolTip("Show the tabs on this side")
+    for title, page in pages.items():
+        tabs.addTab(page, title)
+    return tabs
 
 
 def unknown_or(value: float | None) -> float:
