@@ -200,11 +200,6 @@ def test_still_movie_has_layers_too():
     assert made["frames"].contrast_limits == [7, 8]
 
 
-def test_every_sample_has_its_layer():
-    names = [options["name"] for _, options, _ in make(samples=3).to_layers()]
-    assert names[:3] == [f"forecast sample {i} (predicted) movie" for i in (1, 2, 3)]
-
-
 def test_add_to_never_overwrites():
     viewer = ViewerModel()
     forecast = make()

@@ -22,7 +22,7 @@ class ErrorCurve:
     steps : ndarray
         (N,) int, 1 for the first frame after the last one used.
     model, copy_last, blurred_copy_last, constant_flow : ndarray
-        (N,) float64, one error per step of the forecast and of each baseline.
+        (N,) float64, one error per step of the forecast and of each baseline; of several samples, over all of them.
     """
 
     steps: NDArray[np.int64]
@@ -66,7 +66,7 @@ def error_curve(movie: TimeLapse, forecasts: Sequence[Forecast]) -> ErrorCurve |
         frames = part.array([*past, *range(at + 1, at + 1 + count)], forecast.channel, forecast.plane)
         history, truth = frames[: len(past)], frames[len(past) :]
         guesses = {
-            "model": forecast.frames[0, :count, 0],
+            "model": forecast.frames[:, :count, 0],
             "copy_last": copy_last(history, count),
             "blurred_copy_last": blurred_copy_last(history, count, tune_sigma([history], count)),
             "constant_flow": constant_flow(history, count),
@@ -75,6 +75,8 @@ def error_curve(movie: TimeLapse, forecasts: Sequence[Forecast]) -> ErrorCurve |
         pixels += known.sum(axis=(1, 2))
         for name, guess in guesses.items():
             squared = (guess.astype(np.float64) - truth) ** 2
+            if squared.ndim > 3:  # several samples: the error to expect of one of them
+                squared = squared.mean(axis=0)
             sums[name] += np.where(known, squared, 0.0).sum(axis=(1, 2))
     counted = np.where(pixels > 0, pixels, np.nan)
     return ErrorCurve(

@@ -35,7 +35,7 @@ class Forecast:
     segmentation : numpy.ndarray or None
         (T, Y, X) uint8, the class of each pixel of the predicted frames.
     uncertainty : numpy.ndarray or None
-        (T, C, Y, X) float32, in intensity units.
+        (T, C, Y, X) float32, half-width of the central 68.27 % interval of each pixel, in intensity units.
     channel, plane : int
         Index of the (first) forecast channel and of the focal plane in the movie.
     n_channels, n_planes : int
@@ -139,7 +139,8 @@ class Forecast:
     def to_layers(self) -> list[tuple[Any, dict[str, Any], str]]:
         """Return napari layer data tuples, lowest layer first: frames, flow, arrows and what else was kept.
 
-        Every layer has the movie's axes and placement; its first step lies one frame after `at`. Needs no napari.
+        Every layer has the movie's axes and placement; its first step lies one frame after `at`. Several samples are
+        one layer with an axis "sample" in front. Needs no napari.
         """
         from .layers import layers_of
 

@@ -19,18 +19,19 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 _MAX_ARROWS = 32  # per side and step: more of them make scrubbing slow and pictures unreadable
 _MAX_MAGNIFICATION = 20.0
+SAMPLE_AXIS = "sample"
+UNCERTAINTY_COLOURS = "inferno"
 
 
 def layers_of(forecast: Forecast) -> list[LayerData]:
     """Return what `Forecast.to_layers` documents."""
-    layers = [_frames_layer(forecast, sample) for sample in range(len(forecast.frames))]
-    layers += [_flow_layer(forecast), _arrows_layer(forecast)]
+    layers = [_frames_layer(forecast), _flow_layer(forecast), _arrows_layer(forecast)]
     if forecast.kernel_deviation is not None:
         layers.append(
             _overlay(forecast, "kernel deviation", forecast.kernel_deviation[:, None, None], colormap="magma")
         )
     if forecast.uncertainty is not None:
-        layers.append(_overlay(forecast, "uncertainty", forecast.uncertainty[:, :, None], colormap="viridis"))
+        layers.append(_uncertainty_layer(forecast))
     if forecast.segmentation is not None:
         options = _options(forecast, "segmentation", "segmentation") | {"visible": False, "opacity": 0.4}
         layers.append((_in_layer_axes(forecast, forecast.segmentation[:, None, None]), options, "labels"))
@@ -42,11 +43,39 @@ def add_layers(forecast: Forecast, viewer: Any) -> list[Any]:
     return [getattr(viewer, f"add_{kind}")(data, **options) for data, options, kind in layers_of(forecast)]
 
 
-def _frames_layer(forecast: Forecast, sample: int) -> LayerData:
-    what = "forecast" if len(forecast.frames) == 1 else f"forecast sample {sample + 1}"
-    frames = forecast.frames[sample]
-    options = _options(forecast, what, "frames") | {"colormap": "gray", "contrast_limits": _limits(frames)}
-    return _in_layer_axes(forecast, frames[:, :, None]), options, "image"
+def _frames_layer(forecast: Forecast) -> LayerData:
+    """Return the frames; several samples get an axis in front, which napari shows as a slider of its own."""
+    options = {"colormap": "gray", "contrast_limits": _limits(forecast.frames)}
+    if len(forecast.frames) == 1:
+        options |= _options(forecast, "forecast", "frames")
+        return _in_layer_axes(forecast, forecast.frames[0][:, :, None]), options, "image"
+    options |= _options(forecast, "forecast samples", "frames")
+    for key, first in (("scale", 1.0), ("translate", 0.0), ("units", "pixel"), ("axis_labels", SAMPLE_AXIS)):
+        options[key] = (first, *options[key])
+    samples = [_in_layer_axes(forecast, frames[:, :, None]) for frames in forecast.frames]
+    return np.stack(samples), options, "image"
+
+
+def _uncertainty_layer(forecast: Forecast) -> LayerData:
+    """Return the half-width of the interval, black where it is 0: added, it lights up what is not to be trusted.
+
+    The limits are the same for all steps, so that the layer brightens as the forecast grows older.
+    """
+    assert forecast.uncertainty is not None
+    known = forecast.uncertainty[np.isfinite(forecast.uncertainty)]
+    # nearly the largest, so that one odd pixel darkens nothing
+    brightest = float(np.percentile(known, 99.5)) if known.size else 0.0
+    low, high = (float(limit) for limit in np.nanpercentile(forecast.frames, (0.5, 99.5)))
+    legend = {"uncertainty": {"brightest": brightest, "share": brightest / max(high - low, 1e-12)}}
+    options = _options(forecast, "uncertainty", "uncertainty", legend=legend)
+    options |= {
+        "colormap": UNCERTAINTY_COLOURS,
+        "contrast_limits": (0.0, brightest if brightest > 0 else 1.0),
+        "blending": "additive",
+        "opacity": 0.7,
+        "visible": False,
+    }
+    return _in_layer_axes(forecast, forecast.uncertainty[:, :, None]), options, "image"
 
 
 def _overlay(forecast: Forecast, what: str, values: NDArray[Any], colormap: str) -> LayerData:
