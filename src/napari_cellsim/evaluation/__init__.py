@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .assessment import Answer, Assessment
     from .assessment_results import AssessmentResult
     from .bootstrap import bootstrap_interval, ratio_interval
+    from .calibration import coverage, coverage_by_horizon, crps, diversity, energy_score, fit_calibration
     from .comparison import Comparison, compare_sequences
     from .curves import ErrorCurve, error_curve
     from .features import domain_features, segment_pictures
@@ -45,15 +46,21 @@ _HOME = {
     "compare_distributions": "generative",
     "compare_models": "pairing",
     "compare_sequences": "comparison",
+    "coverage": "calibration",
+    "coverage_by_horizon": "calibration",
+    "crps": "calibration",
     "default_start": "movie_study",
+    "diversity": "calibration",
     "domain_features": "features",
     "draw_figure": "figure",
+    "energy_score": "calibration",
     "error_curve": "curves",
     "evaluate": "forecast_study",
     "evaluate_generator": "generator_study",
     "evaluate_generator_job": "generator_study",
     "evaluate_movies": "movie_study",
     "evaluate_movies_job": "movie_study",
+    "fit_calibration": "calibration",
     "plausible": "generative",
     "ratio_interval": "bootstrap",
     "segment_pictures": "features",
@@ -77,15 +84,21 @@ __all__ = [
     "compare_distributions",
     "compare_models",
     "compare_sequences",
+    "coverage",
+    "coverage_by_horizon",
+    "crps",
     "default_start",
+    "diversity",
     "domain_features",
     "draw_figure",
+    "energy_score",
     "error_curve",
     "evaluate",
     "evaluate_generator",
     "evaluate_generator_job",
     "evaluate_movies",
     "evaluate_movies_job",
+    "fit_calibration",
     "metrics",
     "plausible",
     "ratio_interval",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .forecast import Forecast
     from .layers import paste
     from .prediction import FrameReady, calibration_warnings, forecast_job, predict
+    from .uncertainty import half_width, interval_factor
 
 _HOME = {
     "Estimate": "cost",
@@ -26,6 +27,8 @@ _HOME = {
     "devices": ".models.hardware",
     "estimate": "cost",
     "forecast_job": "prediction",
+    "half_width": "uncertainty",
+    "interval_factor": "uncertainty",
     "open_result": "files",
     "paste": "layers",
     "predict": "prediction",
@@ -39,6 +42,8 @@ __all__ = [
     "devices",
     "estimate",
     "forecast_job",
+    "half_width",
+    "interval_factor",
     "open_result",
     "paste",
     "predict",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, field_validator, model_validator
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
-# Raised whenever an older program could not read a newer file correctly.
-FORMAT_VERSION = 1
+# Raised whenever an older program could not read a newer file correctly. 2: cards may hold a calibration.
+FORMAT_VERSION = 2
 
 
 class Partner(TypedDict):
@@ -16,6 +17,42 @@ class Partner(TypedDict):
 
     name: str
     hash: str
+
+
+class Calibration(BaseModel):
+    """How large the errors of a model really were at one horizon, in units of the scale that it predicted.
+
+    Parameters
+    ----------
+    horizon : int
+        Steps ahead, from 1.
+    levels : list of float
+        Probabilities between 0 and 1, rising.
+    factors : list of float
+        One for each level: on validation sequences |error| / scale stayed below ``factors[i]`` with probability
+        ``levels[i]``.
+
+    Raises
+    ------
+    ValidationError
+        If there is not one factor for each level, or one of them falls.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    horizon: int = Field(ge=1)
+    levels: list[FiniteFloat] = Field(min_length=1)
+    factors: list[FiniteFloat] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if len(self.levels) != len(self.factors):
+            raise ValueError(f"there are {len(self.levels)} levels and {len(self.factors)} factors")
+        if not all(a < b for a, b in pairwise([0.0, *self.levels, 1.0])):
+            raise ValueError(f"the levels {self.levels} do not rise between 0 and 1")
+        if not all(a <= b for a, b in pairwise([0.0, *self.factors])):
+            raise ValueError(f"the factors {self.factors} are negative or fall")
+        return self
 
 
 class ModelCard(BaseModel):
@@ -45,6 +82,8 @@ class ModelCard(BaseModel):
         Provenance of the training: recipe, seed, steps, versions, ... as JSON values.
     input_size : (int, int) or None
         Height and width in px of the training pictures; one number stands for a square.
+    calibration : list of Calibration
+        Of the uncertainty that the model predicts, for the horizons 1, 2, ...; empty if it was never calibrated.
     format_version : int
         Version of the file the card came from.
     """
@@ -62,9 +101,18 @@ class ModelCard(BaseModel):
     licence: str = ""
     training: dict[str, JsonValue] = {}
     input_size: tuple[int, int] | None = None
+    calibration: list[Calibration] = []
     format_version: int = FORMAT_VERSION
 
     @field_validator("input_size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
         return (value, value) if isinstance(value, int) else value
+
+    @field_validator("calibration")
+    @classmethod
+    def _every_horizon(cls, value: list[Calibration]) -> list[Calibration]:
+        horizons = [entry.horizon for entry in value]
+        if horizons != list(range(1, len(value) + 1)):
+            raise ValueError(f"the horizons of a calibration are 1, 2, ... in this order, not {horizons}")
+        return value
