@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..base import JobToken
-from ..nets.sdcnet import Motion, SDCNet, SDCNetConfig
-from ..ops import sdc
+from ..nets.motion import Motion
+from ..nets.sdcnet import SDCNet, SDCNetConfig
 
 # Half of the overlap of two tiles. The networks see further, but what lies beyond barely counts.
 MARGIN = 48
@@ -110,7 +110,21 @@ class TiledPredictor:
         """Configuration of the network."""
         return self.network.config
 
-    def predict_next(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> tuple[Tensor, Motion]:
-        """Return the next frame (B, 1, H, W) and the motion that makes it."""
-        motion = Motion(*evaluate_tiled(self.network, (frames, flows, segmentations), self.tile, self.token))
-        return sdc(frames[:, -1], motion.flow, motion.kernel_v, motion.kernel_h), motion
+    def predict_motion(
+        self, frames: Tensor, flows: Tensor, segmentations: Tensor, noise: Tensor | None = None
+    ) -> list[Motion]:
+        """Return the motions of the next frames."""
+        c = self.config
+
+        def maps(*inputs: Tensor) -> list[Tensor]:
+            motion: Motion = self.network(*inputs)
+            return motion.maps
+
+        inputs = [frames, flows, segmentations, *([] if noise is None else [noise])]
+        found = iter(evaluate_tiled(maps, inputs, self.tile, self.token))
+        motion = Motion(next(found), next(found), next(found))
+        if c.residual:
+            motion = motion._replace(residual=next(found))
+        if c.scale:
+            motion = motion._replace(scale=next(found))
+        return motion.split(c.block)

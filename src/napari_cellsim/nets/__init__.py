@@ -9,23 +9,31 @@ from pydantic import ValidationError
 from torch import nn
 
 from ..base import CellSimError
-from . import pwcnet, sdcnet, sequence_discriminator, unet, vae
+from . import pwcnet, sdcnet, sequence_discriminator, simvp, unet, vae
 from .cellgan import discriminator, encoder, generator, mapping, multistyle
 from .cellgan.discriminator import UNetDiscriminator, Verdict, create_discriminator
 from .cellgan.encoder import GuidanceEncoder, create_encoder
 from .cellgan.generator import StyleGenerator, create_generator
 from .cellgan.mapping import MappingNetwork, create_mapping
 from .cellgan.multistyle import MultiStyleGenerator, create_multistyle
+from .motion import Motion
+from .msggan.discriminator import PRESETS as MSG_DISCRIMINATORS
+from .msggan.discriminator import MSGDiscriminator, create_msg_discriminator
+from .msggan.generator import PRESETS as MSG_GENERATORS
+from .msggan.generator import MSGGenerator, create_msg_generator
 from .pwcnet import PWCNet, create_pwcnet
 from .rollout import RollOut, Step, iterate, roll_out
-from .sdcnet import Motion, SDCNet, create_sdcnet
+from .sdcnet import SDCNet, create_sdcnet
 from .sequence_discriminator import SequenceDiscriminator, create_sequence_discriminator
+from .simvp import SimVP, create_simvp
 from .unet import CLASSES, UNet, create_unet
 from .vae import ResidualVAE, create_vae
 
 __all__ = [
     "CLASSES",
     "GuidanceEncoder",
+    "MSGDiscriminator",
+    "MSGGenerator",
     "MappingNetwork",
     "Motion",
     "MultiStyleGenerator",
@@ -34,6 +42,7 @@ __all__ = [
     "RollOut",
     "SDCNet",
     "SequenceDiscriminator",
+    "SimVP",
     "Step",
     "StyleGenerator",
     "UNet",
@@ -49,6 +58,7 @@ __all__ = [
 
 _NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, Any]]] = {
     "sdcnet": (SDCNet, create_sdcnet, sdcnet.PRESETS),
+    "simvp": (SimVP, create_simvp, simvp.PRESETS),
     "pwcnet": (PWCNet, create_pwcnet, pwcnet.PRESETS),
     "unet": (UNet, create_unet, unet.PRESETS),
     "cellgan_generator": (StyleGenerator, create_generator, generator.PRESETS),
@@ -56,6 +66,8 @@ _NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, 
     "cellgan_discriminator": (UNetDiscriminator, create_discriminator, discriminator.PRESETS),
     "cellgan_encoder": (GuidanceEncoder, create_encoder, encoder.PRESETS),
     "multistyle_generator": (MultiStyleGenerator, create_multistyle, multistyle.PRESETS),
+    "msggan_generator": (MSGGenerator, create_msg_generator, MSG_GENERATORS),
+    "msggan_discriminator": (MSGDiscriminator, create_msg_discriminator, MSG_DISCRIMINATORS),
     "vae": (ResidualVAE, create_vae, vae.PRESETS),
     "sequence_discriminator": (
         SequenceDiscriminator,
@@ -97,7 +109,7 @@ def create(name: str, preset: str = "lite", **overrides: Any) -> nn.Module:
     name : str
         One of `names`.
     preset : str
-        "thesis" (sizes of the publication) or "lite" (pleasant on two CPU cores); some networks have more.
+        "thesis" (sizes of the publication) or "lite" (pleasant on two CPU cores); some networks have others.
     **overrides
         Single fields of the preset's configuration.
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..base import JobToken
 from ..ops import warp
-from .sdcnet import Motion, SDCNetConfig
+from .motion import Motion, Renderer, draw_noise
+from .sdcnet import SDCNetConfig
 
 FlowFunction = Callable[[Tensor, Tensor], Tensor]
 SegmentFunction = Callable[[Tensor], Tensor]
@@ -25,10 +26,12 @@ class Predictor(Protocol):
 
     @property
     def config(self) -> SDCNetConfig:
-        """Number of frames read, and of classes."""
+        """Number of frames read, of classes and of noise maps, and whether displacements are composed."""
 
-    def predict_next(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> tuple[Tensor, Motion]:
-        """Return the next frame and the motion that made it."""
+    def predict_motion(
+        self, frames: Tensor, flows: Tensor, segmentations: Tensor, noise: Tensor | None
+    ) -> list[Motion]:
+        """Return the motions of the next frames, at least one."""
 
 
 class Step(NamedTuple):
@@ -42,11 +45,14 @@ class Step(NamedTuple):
         What carried the frame before into this one.
     segmentation : Tensor
         (B, 4, H, W) class probabilities of the predicted frame; zero if segmentation is off.
+    scale : Tensor or None
+        (B, 1, H, W) expected absolute error of the frame, all steps so far together, if the network predicts it.
     """
 
     frame: Tensor
     motion: Motion
     segmentation: Tensor
+    scale: Tensor | None = None
 
 
 class RollOut(NamedTuple):
@@ -62,6 +68,8 @@ class RollOut(NamedTuple):
         (B, S, K, H, W).
     segmentation : Tensor
         (B, S, 4, H, W).
+    scale : Tensor or None
+        (B, S, 1, H, W).
     """
 
     frames: Tensor
@@ -69,6 +77,7 @@ class RollOut(NamedTuple):
     kernel_v: Tensor
     kernel_h: Tensor
     segmentation: Tensor
+    scale: Tensor | None = None
 
 
 def take_history(frames: Tensor, length: int) -> Tensor:
@@ -89,6 +98,7 @@ def iterate(
     flows: Tensor | None = None,
     segmentations: Tensor | None = None,
     truncate: int = 0,
+    generator: torch.Generator | None = None,
     token: JobToken | None = None,
 ) -> Iterator[Step]:
     """Yield one step after another, without end.
@@ -113,6 +123,8 @@ def iterate(
     truncate : int
         Every so many steps what was predicted is fed back as if it had been recorded: no gradient passes from later
         frames to earlier steps (truncated back-propagation through time). 0 for never.
+    generator : torch.Generator, optional
+        Where a network that reads noise takes it from; torch's own if not given.
     token : JobToken, optional
         Checked before every network.
 
@@ -126,17 +138,23 @@ def iterate(
     past = take_history(frames, length)
     past_flows = _past_flows(past, flow, flows, min(given, length), token)
     past_masks = _past_segmentations(past, segment, segmentations, predictor.config.classes, token)
+    render, coming = Renderer(predictor.config.compose), list[Motion]()
     for done in itertools.count(1):
         token.check()
-        frame, motion = predictor.predict_next(past, past_flows, past_masks)
+        if not coming:
+            noise = draw_noise(past, predictor.config.noise, generator)
+            coming = predictor.predict_motion(past, past_flows, past_masks, noise)
+        motion = coming.pop(0)
+        frame, scale = render(past[:, -1], motion)
         mask = _next_segmentation(frame, motion, past_masks[:, -1], segment, segmentations is not None)
-        yield Step(frame, motion, mask)
+        yield Step(frame, motion, mask, scale)
         token.check()
         with torch.no_grad():
             new_flow = motion.flow.detach() if flow is None else flow(frame.detach(), past[:, -1].detach())
         past = torch.cat([past[:, 1:], frame[:, None]], dim=1)
         if truncate and done % truncate == 0:
             past = past.detach()
+            render.detach()
         past_masks = torch.cat([past_masks[:, 1:], mask[:, None]], dim=1)
         # The oldest frame that is still seen has no predecessor among the frames, hence no flow.
         past_flows = torch.cat([past_flows[:, 1:], new_flow[:, None]], dim=1)
@@ -153,6 +171,7 @@ def roll_out(
     flows: Tensor | None = None,
     segmentations: Tensor | None = None,
     truncate: int = 0,
+    generator: torch.Generator | None = None,
     token: JobToken | None = None,
 ) -> RollOut:
     """Predict `steps` frames and stack them; see `iterate` for the arguments."""
@@ -164,6 +183,7 @@ def roll_out(
         flows=flows,
         segmentations=segmentations,
         truncate=truncate,
+        generator=generator,
         token=token,
     )
     done = [next(iterator) for _ in range(steps)]
@@ -173,6 +193,7 @@ def roll_out(
         torch.stack([s.motion.kernel_v for s in done], 1),
         torch.stack([s.motion.kernel_h for s in done], 1),
         torch.stack([s.segmentation for s in done], 1),
+        None if done[0].scale is None else torch.stack([s.scale for s in done if s.scale is not None], 1),
     )
 
 

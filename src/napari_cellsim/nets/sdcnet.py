@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from ..ops import sdc
 from .blocks import Activation, Norm, ResidualBlock, Upsample, pad_to_multiple, per_frame
+from .motion import Motion, Renderer, draw_noise
 
 TimeMixing = Literal["late", "stem+bottleneck", "channels"]
+# What makes a frame out of the one before: flow and kernels, one of them alone, or neither but a residual.
+Making = Literal["sdc", "flow", "kernels", "direct"]
+_FIRST_SCALE = 0.03  # expected error of a fresh network, as share of the intensity range
 
 
 class SDCNetConfig(BaseModel):
@@ -37,6 +40,21 @@ class SDCNetConfig(BaseModel):
         channels of a two-dimensional network.
     flow_scale : float
         Pixels of flow that count as one inside the network.
+    motion : {"sdc", "flow", "kernels", "direct"}
+        What makes a frame out of the one before: flow and kernels, flow alone, kernels alone, or neither, which needs
+        `residual`.
+    residual : bool
+        Whether there is a path that adds what is in no earlier frame (new buds).
+    normalise : bool
+        Shift the taps of every kernel so that they sum to one, which keeps the brightness.
+    compose : bool
+        Whether a roll-out samples the last real frame once, see `Renderer`.
+    block : int
+        Number of frames predicted by one pass through the network.
+    scale : bool
+        Whether the expected absolute error is predicted, by a decoder of its own.
+    noise : int
+        Number of noise maps read, for networks that draw one of many futures; see `draw_noise`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +69,13 @@ class SDCNetConfig(BaseModel):
     norm: Norm = "instance"
     activation: Activation = "pau"
     flow_scale: float = 20.0 / 3.0
+    motion: Making = "sdc"
+    residual: bool = False
+    normalise: bool = False
+    compose: bool = False
+    block: int = Field(1, ge=1)
+    scale: bool = False
+    noise: int = Field(0, ge=0)
 
     @field_validator("kernel_size")
     @classmethod
@@ -58,6 +83,12 @@ class SDCNetConfig(BaseModel):
         if value < 1 or value % 2 == 0:
             raise ValueError(f"kernel_size must be odd, not {value}")
         return value
+
+    @model_validator(mode="after")
+    def _makes_something(self) -> SDCNetConfig:
+        if self.motion == "direct" and not self.residual:
+            raise ValueError("motion 'direct' needs residual=true, or every forecast is the last frame")
+        return self
 
 
 PRESETS: dict[str, SDCNetConfig] = {
@@ -70,23 +101,19 @@ PRESETS: dict[str, SDCNetConfig] = {
         norm="channel",
         activation="leaky_relu",
     ),
+    "default": SDCNetConfig(
+        widths=(32, 64, 96, 128),
+        decoder_widths=(64, 48, 32),
+        trunk_stride=2,
+        time_mixing="channels",
+        norm="channel",
+        activation="leaky_relu",
+        residual=True,
+        normalise=True,
+        compose=True,
+        block=7,
+    ),
 }
-
-
-class Motion(NamedTuple):
-    """What the network predicts for one target frame.
-
-    Attributes
-    ----------
-    flow : Tensor
-        (B, 2, H, W) px, backward: where in the last frame each pixel comes from; channel 0 is x.
-    kernel_v, kernel_h : Tensor
-        (B, K, H, W) adaptive kernels over rows and over columns.
-    """
-
-    flow: Tensor
-    kernel_v: Tensor
-    kernel_h: Tensor
 
 
 class Decoder(nn.Module):
@@ -133,7 +160,7 @@ class SDCNet(nn.Module):
         c = config
         if len(c.decoder_widths) != len(c.widths) - 1:
             raise ValueError("decoder_widths must have one entry fewer than widths")
-        per_frame_channels = c.trunk_stride**2 + 2 + c.classes
+        per_frame_channels = c.trunk_stride**2 + 2 + c.classes + c.noise
         folded = c.time_mixing == "channels"
         collapse = c.time_mixing == "stem+bottleneck"
         channels = [per_frame_channels * (c.frames if folded else 1), *c.widths]
@@ -148,32 +175,47 @@ class SDCNet(nn.Module):
                 nn.init.zeros_(mixer.weight)  # type: ignore[arg-type]
                 nn.init.zeros_(mixer.bias)  # type: ignore[arg-type]
         trunk_frames = 1 if folded or collapse else c.frames
-        self.flow_decoder = Decoder(c, trunk_frames, trunk_frames, 2)
-        self.kernel_v_decoder = Decoder(c, trunk_frames, trunk_frames, c.kernel_size)
-        self.kernel_h_decoder = Decoder(c, trunk_frames, trunk_frames, c.kernel_size)
+
+        def decoder(channels: int) -> Decoder:
+            return Decoder(c, trunk_frames, trunk_frames, channels * c.block)
+
+        if c.motion in ("sdc", "flow"):
+            self.flow_decoder = decoder(2)
+        if c.motion in ("sdc", "kernels"):
+            self.kernel_v_decoder = decoder(c.kernel_size)
+            self.kernel_h_decoder = decoder(c.kernel_size)
+        if c.residual:
+            self.residual_decoder = decoder(c.trunk_stride**2)
+        if c.scale:
+            self.scale_decoder = decoder(1)
         self._start_as_copy_last()
 
     def _start_as_copy_last(self) -> None:
-        flow_head = self.flow_decoder.head
-        nn.init.zeros_(flow_head.weight)
-        assert flow_head.bias is not None
-        nn.init.zeros_(flow_head.bias)
-        for decoder in (self.kernel_v_decoder, self.kernel_h_decoder):
-            head = decoder.head
-            nn.init.normal_(head.weight, std=1e-3)
+        for name, part in self.named_children():
+            if not isinstance(part, Decoder):
+                continue
+            head = part.head
             assert head.bias is not None
-            with torch.no_grad():
-                head.bias.zero_()
-                head.bias[self.config.kernel_size // 2] = 1.0
+            nn.init.zeros_(head.bias)
+            if name in ("kernel_v_decoder", "kernel_h_decoder"):
+                nn.init.normal_(head.weight, std=1e-3)
+                with torch.no_grad():
+                    head.bias.view(self.config.block, -1)[:, self.config.kernel_size // 2] = 1.0
+            else:
+                nn.init.zeros_(head.weight)
 
     @property
     def multiple(self) -> int:
         """Image sizes are padded to a multiple of this, in pixels."""
         return int(self.config.trunk_stride * 2 ** (len(self.config.widths) - 1))
 
-    def _trunk_input(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> Tensor:
+    def _trunk_input(
+        self, frames: Tensor, flows: Tensor, segmentations: Tensor, noise: Tensor | None
+    ) -> Tensor:
         stride = self.config.trunk_stride
         parts = [frames, flows / self.config.flow_scale, segmentations]
+        if noise is not None:
+            parts.append(noise[:, None].expand(-1, frames.shape[1], -1, -1, -1))
         parts = [pad_to_multiple(p, self.multiple) for p in parts]
         if stride > 1:
             batch = frames.shape[:2]
@@ -198,8 +240,10 @@ class SDCNet(nn.Module):
                 x = per_frame(nn.AvgPool2d(2), x)
         return features
 
-    def forward(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> Motion:
-        """Predict the motion from the last frame to the next.
+    def forward(
+        self, frames: Tensor, flows: Tensor, segmentations: Tensor, noise: Tensor | None = None
+    ) -> Motion:
+        """Predict the motion from the last frame to the next, or the motions of a whole block of frames.
 
         Parameters
         ----------
@@ -209,27 +253,67 @@ class SDCNet(nn.Module):
             (B, T, 2, H, W) px; ``flows[:, i]`` is the backward flow from frame i to frame i - 1, zero for i = 0.
         segmentations : Tensor
             (B, T, 4, H, W) class probabilities; all zero where no segmentation is known.
+        noise : Tensor, optional
+            (B, noise, H, W) standard normal, see `draw_noise`; needed if the configuration says so.
 
         Returns
         -------
         Motion
-            Flow in px and kernels at the size of the frames.
+            Flow in px and kernels at the size of the frames; for blocks see `Motion.split`.
         """
-        height, width = frames.shape[-2:]
-        *skips, deepest = self._encode(self._trunk_input(frames, flows, segmentations))
-        decoders = (self.flow_decoder, self.kernel_v_decoder, self.kernel_h_decoder)
-        flow, kernel_v, kernel_h = (self._enlarge(d(deepest, skips), height, width) for d in decoders)
-        return Motion(flow * self.config.flow_scale, kernel_v, kernel_h)
+        c, (height, width) = self.config, frames.shape[-2:]
+        *skips, deepest = self._encode(self._trunk_input(frames, flows, segmentations, noise))
+        batch = len(frames)
+
+        def decoded(name: str) -> Tensor:
+            maps: Tensor = getattr(self, name)(deepest, skips)
+            return maps
+
+        if c.motion in ("sdc", "flow"):
+            flow = self._enlarge(decoded("flow_decoder"), height, width) * c.flow_scale
+        else:
+            flow = frames.new_zeros(batch, 2 * c.block, height, width)
+        if c.motion in ("sdc", "kernels"):
+            kernels = [
+                self._enlarge(self._normalised(decoded(name)), height, width)
+                for name in ("kernel_v_decoder", "kernel_h_decoder")
+            ]
+        else:
+            kernels = 2 * [frames.new_ones(batch, c.block, height, width)]  # a single tap
+        residual: Tensor | None = None
+        scale: Tensor | None = None
+        if c.residual:
+            residual = decoded("residual_decoder")
+            if c.trunk_stride > 1:
+                residual = F.pixel_shuffle(residual, c.trunk_stride)
+            residual = residual[..., :height, :width].contiguous()
+        if c.scale:
+            scale = self._enlarge(_FIRST_SCALE * torch.exp(decoded("scale_decoder")), height, width)
+        return Motion(flow, kernels[0], kernels[1], residual, scale)
+
+    def _normalised(self, kernels: Tensor) -> Tensor:
+        if not self.config.normalise:
+            return kernels
+        taps = kernels.unflatten(1, (self.config.block, -1))
+        return (taps + (1 - taps.sum(2, keepdim=True)) / taps.shape[2]).flatten(1, 2)
 
     def _enlarge(self, x: Tensor, height: int, width: int) -> Tensor:
         if self.config.trunk_stride > 1:
             x = F.interpolate(x, scale_factor=self.config.trunk_stride, mode="bilinear", align_corners=False)
         return x[..., :height, :width].contiguous()
 
+    def predict_motion(
+        self, frames: Tensor, flows: Tensor, segmentations: Tensor, noise: Tensor | None = None
+    ) -> list[Motion]:
+        """Return the motion of each frame of a block."""
+        motion: Motion = self(frames, flows, segmentations, noise)
+        return motion.split(self.config.block)
+
     def predict_next(self, frames: Tensor, flows: Tensor, segmentations: Tensor) -> tuple[Tensor, Motion]:
         """Return the next frame (B, 1, H, W) and the motion that made it out of the last frame."""
-        motion = self(frames, flows, segmentations)
-        return sdc(frames[:, -1], motion.flow, motion.kernel_v, motion.kernel_h), motion
+        noise = draw_noise(frames, self.config.noise)
+        motion = self.predict_motion(frames, flows, segmentations, noise)[0]
+        return Renderer(self.config.compose)(frames[:, -1], motion).frame, motion
 
 
 def create_sdcnet(preset: str = "lite", **overrides: Any) -> SDCNet:

@@ -1,4 +1,4 @@
-"""SDC-Net++ in its four stages: flow, kernel initialisation, fine-tuning, several frames against a discriminator."""
+"""SDC-Net++ in the thesis' four stages, and in one; its uncertainty, and a sampler of single futures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from .forecast_adversary import (
     last_pass,
     make_discriminator,
 )
+from .forecast_growth import grown
 from .forecast_kernels import KERNEL_DECODERS, distance_to_one_hot, one_hot_kernels
+from .forecast_losses import energy_score, flow_error, flow_roughness, laplace_likelihood, squared_error
 from .forecast_settings import SDCNetConfig
 from .forecast_validation import ForecastValidation
 from .previews import tiles
@@ -50,13 +52,20 @@ class SDCNetRecipe(Recipe):
     def __init__(self, config: SDCNetConfig) -> None:
         super().__init__()
         self.config = config
-        network: Any = nets.create("sdcnet", config.preset, **config.overrides)
+        network: Any
+        self.mean: nn.Module | None = None  # what a sampler goes beside
+        if config.stage == "uncertainty":
+            _, network = grown(config.start, scale=True)
+        elif config.stage == "sampler":
+            self.mean, network = grown(config.start, scale=False, noise=config.noise)
+        else:
+            network = nets.create("sdcnet", config.preset, **config.overrides)
         self.network = network
         self.robust = AdaptiveRobustLoss(config.robust_scale, (config.robust_map,) * 2, config.robust_alpha)
         self.modules.update({"network": self.network, "robust": self.robust})
         if config.judged:
             self.modules["discriminator"] = make_discriminator(config)
-        if config.start:
+        if config.start and config.stage not in ("uncertainty", "sampler"):
             self._begin(config.start)
         self.partners = {
             role: load_model(path)
@@ -71,7 +80,7 @@ class SDCNetRecipe(Recipe):
             *parameter_groups(self._part(encoder=False), config.head_lr, config.weight_decay),
         ]
         self.optimisers["network"] = AdamP(groups)
-        if config.stage != "kernel_init":
+        if config.robustly:
             plain = [{"params": list(self.robust.parameters()), "lr": config.robust_lr, "decay": False}]
             self.optimisers["robust"] = torch.optim.Adam(plain)
         self._predictor_optimisers = tuple(self.optimisers)
@@ -99,8 +108,13 @@ class SDCNetRecipe(Recipe):
     def _freeze(self) -> None:
         """Leave trainable only what the stage trains."""
         for name, parameter in self.network.named_parameters():
-            kernels = name.split(".")[0] in KERNEL_DECODERS
-            wanted = {"flow": not kernels, "kernel_init": kernels}
+            part = name.split(".")[0]
+            kernels = part in KERNEL_DECODERS
+            wanted = {
+                "flow": not kernels,
+                "kernel_init": kernels,
+                "uncertainty": part == "scale_decoder",
+            }
             parameter.requires_grad_(wanted.get(self.config.stage, True))
 
     def batch(self, step: int, progress: float) -> Batch:
@@ -119,9 +133,13 @@ class SDCNetRecipe(Recipe):
             loss = distance_to_one_hot(predicted.kernel_v, predicted.kernel_h)
             return {"loss": loss}, history
         steps = batch.images.shape[1] - self.history
+        if self.config.stage == "sampler":
+            return self._sampling(batch, steps), history
         predicted = self.predict(history, steps)
         sequence = torch.cat([history, predicted.frames.to(history.dtype)], 1)
         residual = (sequence - batch.images)[:, self.history :].flatten(0, 1)
+        if not self.config.robustly:
+            return self._plain_losses(batch, predicted, residual), sequence
         size = (residual.shape[-2], residual.shape[-1])
         values = {
             "loss": self.robust(residual, self._growth(batch)),
@@ -135,6 +153,39 @@ class SDCNetRecipe(Recipe):
             values["robust"], values["adversarial"] = values["loss"].detach(), term.detach()
             values["loss"] = values["loss"] + self.config.adversarial * term
         return values, sequence
+
+    def _plain_losses(self, batch: Batch, predicted: nets.RollOut, residual: Tensor) -> dict[str, Tensor]:
+        """Return the losses of the stages "default" (with the squared error) and "uncertainty"."""
+        c, mse = self.config, residual.detach().square().mean()
+        steps = torch.tensor(float(predicted.frames.shape[1]))
+        if c.stage == "uncertainty":
+            assert predicted.scale is not None
+            likelihood = laplace_likelihood(residual.detach(), predicted.scale.flatten(0, 1))
+            return {"loss": likelihood, "mse": mse, "steps": steps}
+        growth = self._growth(batch)
+        weighted = residual if growth is None else residual * growth
+        values = {"loss": squared_error(weighted, c.robust_scale, c.pyramid), "mse": mse, "steps": steps}
+        if c.smoothness:
+            values["roughness"] = flow_roughness(predicted.flow.flatten(0, 1))
+            values["loss"] = values["loss"] + c.smoothness * values["roughness"]
+        if c.flow_truth:
+            wanted = slice(self.history - 1, None)
+            values["flow"] = flow_error(predicted.flow, batch.flow[:, wanted], batch.valid[:, wanted])
+            values["loss"] = values["loss"] + c.flow_truth * values["flow"]
+        return values
+
+    def _sampling(self, batch: Batch, steps: int) -> dict[str, Tensor]:
+        """Return the energy score of two samples of every future."""
+        count = len(batch.images)
+        frames = self.predict(batch.images[:, : self.history].repeat(2, 1, 1, 1, 1), steps).frames
+        first, second = frames[:count].flatten(0, 1), frames[count:].flatten(0, 1)
+        truth = batch.images[:, self.history :].flatten(0, 1)
+        score = energy_score(first, second, truth, self.config.patches) / self.config.robust_scale
+        return {
+            "loss": score,
+            "mse": (first - truth).detach().square().mean(),
+            "difference": (first - second).detach().square().mean(),
+        }
 
     def _growth(self, batch: Batch) -> Tensor | None:
         """Return W_sv (B·S, 1, H, W) of all predicted frames, or None if it is off."""
@@ -236,4 +287,7 @@ class SDCNetRecipe(Recipe):
             metrics=metrics,
             partners=partners,
         )
-        Model(self.config.model_name, "sdcnet", {"sdcnet": self.network}, about).save(path)
+        networks: dict[str, nn.Module] = {"sdcnet": self.network}
+        if self.mean is not None:
+            networks = {"sdcnet": self.mean, "sampler": self.network}
+        Model(self.config.model_name, "sdcnet", networks, about).save(path)

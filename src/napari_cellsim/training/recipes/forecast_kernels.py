@@ -29,26 +29,28 @@ def distance_to_one_hot(kernel_v: Tensor, kernel_h: Tensor) -> Tensor:
 class _OneHot(nn.Module):
     """Stands in for a kernel decoder: the centre tap everywhere."""
 
-    def __init__(self, taps: int) -> None:
+    def __init__(self, taps: int, block: int) -> None:
         super().__init__()
-        self.taps = taps
+        self.taps, self.block = taps, block
 
     def forward(self, x: Tensor, skips: list[Tensor]) -> Tensor:
-        """Return (B, K, h, w) at the size of the finest skip."""
+        """Return (B, block · K, h, w) at the size of the finest skip."""
         finest = skips[0]
-        kernel = finest.new_zeros(len(finest), self.taps, *finest.shape[-2:])
-        kernel[:, self.taps // 2] = 1
-        return kernel
+        kernel = finest.new_zeros(len(finest), self.block, self.taps, *finest.shape[-2:])
+        kernel[:, :, self.taps // 2] = 1
+        return kernel.flatten(1, 2)
 
 
 @contextmanager
 def one_hot_kernels(network: Any, active: bool = True) -> Iterator[None]:
     """Fix the kernels of an `SDCNet` to the centre tap meanwhile, at no cost: it then only warps."""
+    if not active:
+        yield
+        return
     own = {name: getattr(network, name) for name in KERNEL_DECODERS}
     try:
-        if active:
-            for name in own:
-                setattr(network, name, _OneHot(network.config.kernel_size))
+        for name in own:
+            setattr(network, name, _OneHot(network.config.kernel_size, network.config.block))
         yield
     finally:
         for name, decoder in own.items():

@@ -12,7 +12,7 @@ from ..config import FitConfig
 from ..recipe import RecipeConfig
 from .common import DataConfig
 
-Stage = Literal["flow", "kernel_init", "fine_tune", "multi_frame"]
+Stage = Literal["flow", "kernel_init", "fine_tune", "multi_frame", "default", "uncertainty", "sampler"]
 
 
 class SDCNetConfig(RecipeConfig):
@@ -22,14 +22,16 @@ class SDCNetConfig(RecipeConfig):
     ----------
     data : DataConfig
         Sequences; truth is used for the growth map alone, and where it is unknown the segmentation partner's classes.
-    stage : {"flow", "kernel_init", "fine_tune", "multi_frame"}
-        What to train (Reich 2020, §6.1.2): encoder and flow decoder with fixed one-hot kernels; the kernel decoders
-        towards one-hot kernels; everything; everything against a sequence discriminator.
+    stage : {"flow", "kernel_init", "fine_tune", "multi_frame", "default", "uncertainty", "sampler"}
+        What to train. The thesis' four stages (Reich 2020, §6.1.2): encoder and flow decoder with fixed one-hot
+        kernels; the kernel decoders towards one-hot kernels; everything; everything against a sequence discriminator.
+        "default" trains everything at once. "uncertainty" adds a decoder for the expected error to a trained model
+        and trains nothing else; "sampler" adds a second network that draws one possible future at a time.
     preset, overrides
-        Network, see `nets.create`.
+        Network, see `nets.create`; not used by the last two stages, which take that of `start`.
     start : str
         Run folder of the stage before, or of an earlier run of the same stage (robust loss and discriminator are
-        carried over too), or a model's file or name; empty for fresh weights.
+        carried over too), or a model's file or name; empty for fresh weights. The last two stages need a model.
     flow_model, segmentation_model : str
         Models that estimate flow and classes of the frames the network sees, predicted ones included; never
         trained here. Empty: the network's own flow is fed back, and segmentation is off.
@@ -37,6 +39,15 @@ class SDCNetConfig(RecipeConfig):
         From which share of the budget on how many predicted steps enter the loss.
     truncate : int
         Every so many steps of the roll-out the gradient is cut; 0 for never.
+    loss : {"robust", "squared"}
+        Of the pictures: the general adaptive robust loss, or the squared error, whose best answer is the mean of all
+        futures.
+    pyramid : int
+        With the squared error: number of coarser levels of the picture that enter the loss too.
+    smoothness : float
+        Weight of the total variation of the flow, per px.
+    flow_truth : float
+        Weight of the end-point error of the predicted flow, per px, where the true one is known (phantoms).
     encoder_lr, head_lr, robust_lr, weight_decay : float
         AdamP for encoder and decoders; plain Adam without decay for the robust loss.
     robust_map : int
@@ -55,6 +66,10 @@ class SDCNetConfig(RecipeConfig):
         Sequence discriminator, see `nets.create`.
     discriminator_lr : float
         Its AdamP; the weight decay is that of the network.
+    noise : int
+        Noise maps that the sampler reads.
+    patches : tuple of int
+        Sides in px of the patches on which the sampler's energy score is computed.
     model_name : str
         Name of the resulting model.
     """
@@ -68,6 +83,10 @@ class SDCNetConfig(RecipeConfig):
     segmentation_model: str = ""
     roll_out: tuple[tuple[float, int], ...] = ((0.0, 1),)
     truncate: int = Field(0, ge=0)
+    loss: Literal["robust", "squared"] = "robust"
+    pyramid: int = Field(0, ge=0, le=6)
+    smoothness: float = Field(0.0, ge=0)
+    flow_truth: float = Field(0.0, ge=0)
     encoder_lr: float = 1e-3
     head_lr: float = 1e-3
     robust_lr: float = 1e-2
@@ -81,6 +100,8 @@ class SDCNetConfig(RecipeConfig):
     discriminator_preset: str = "lite"
     discriminator_overrides: dict[str, JsonValue] = Field(default_factory=dict)
     discriminator_lr: float = 1e-4
+    noise: int = Field(4, ge=1)
+    patches: tuple[int, ...] = (1, 4, 16)
     model_name: str = "sdcnet-lite"
 
     @property
@@ -88,11 +109,25 @@ class SDCNetConfig(RecipeConfig):
         """Whether a discriminator takes part."""
         return self.stage == "multi_frame" and self.adversarial > 0
 
+    @property
+    def robustly(self) -> bool:
+        """Whether the robust loss is in use."""
+        return self.loss == "robust" and self.stage not in ("kernel_init", "uncertainty", "sampler")
+
     def steps(self, progress: float) -> int:
         """Return the length of the roll-out at a share of the budget."""
         return max((start, steps) for start, steps in self.roll_out if start <= progress)[1]
 
 
+_DEFAULT: dict[str, Any] = {
+    "preset": "default",
+    "loss": "squared",
+    "growth": 1.0,
+    "roll_out": ((0.0, 7),),
+    "encoder_lr": 1e-3,
+    "head_lr": 1e-3,
+    "model_name": "sdcnet-default",
+}
 _THESIS: dict[str, Any] = {
     "preset": "thesis",
     "discriminator_preset": "thesis",
@@ -123,6 +158,11 @@ _LITE_DATA: dict[str, Any] = {
 }
 
 SDCNET_STAGES: dict[str, dict[Stage, dict[str, dict[str, Any]]]] = {
+    "default": {
+        "default": {"settings": _DEFAULT, "data": _LITE_DATA, "fit": {"steps": 6000, "average": 0.995}},
+        "uncertainty": {"settings": _DEFAULT, "data": _LITE_DATA, "fit": {"steps": 300, "average": 0.98}},
+        "sampler": {"settings": _DEFAULT, "data": _LITE_DATA, "fit": {"steps": 1500, "average": 0.99}},
+    },
     "thesis": {
         "flow": {"settings": _THESIS, "data": _THESIS_DATA, "fit": {"epochs": 5}},
         "kernel_init": {"settings": _THESIS, "data": _THESIS_DATA, "fit": {"epochs": 1}},
