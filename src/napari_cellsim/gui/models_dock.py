@@ -32,6 +32,7 @@ from .widgets import button
 _KINDS = {
     "sdcnet": "forecast",
     "cellgan": "generate",
+    "msggan": "generate (MSG-GAN)",
     "vae": "generate (VAE)",
     "pwcnet": "optical flow",
     "unet": "segmentation",

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-KINDS = ("sdcnet", "pwcnet", "unet", "cellgan", "vae")
+KINDS = ("sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae")
 # Networks that a new model of a kind consists of, by role; a finished one may lack all but the needed ones.
-_CELLGAN = {
-    "cellgan": "cellgan_generator",
-    "mapping": "cellgan_mapping",
-    "encoder": "cellgan_encoder",
-    "discriminator": "cellgan_discriminator",
+_PARTS = {
+    "cellgan": {
+        "cellgan": "cellgan_generator",
+        "mapping": "cellgan_mapping",
+        "encoder": "cellgan_encoder",
+        "discriminator": "cellgan_discriminator",
+    },
+    "msggan": {"msggan": "msggan_generator", "discriminator": "msggan_discriminator"},
 }
 _NEEDED = {"cellgan": ("cellgan", "mapping")}
 
@@ -38,9 +41,10 @@ class Model:
     ----------
     name : str
         Name for people and for `load_model`.
-    kind : {"sdcnet", "pwcnet", "unet", "cellgan", "vae"}
+    kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae"}
         What the model does; also the role of its principal network. A "cellgan" has the roles "cellgan" (the
-        generator) and "mapping", and may have "encoder" and "discriminator".
+        generator) and "mapping", and may have "encoder" and "discriminator"; a "msggan" has "msggan" (the generator)
+        and may have "discriminator".
     networks : dict of str to torch.nn.Module
         Networks by role; each was made by `nets.create`.
     card : ModelCard
@@ -83,8 +87,8 @@ class Model:
         ----------
         name : str
             Its name.
-        kind : {"sdcnet", "pwcnet", "unet", "cellgan", "vae"}
-            What it does; a "cellgan" gets all four of its networks.
+        kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae"}
+            What it does; a "cellgan" and a "msggan" get all of their networks.
         preset : {"lite", "thesis"}
             Size of the network.
         card : ModelCard or None
@@ -103,16 +107,17 @@ class Model:
         """
         from napari_cellsim import nets
 
-        if kind != "cellgan":
+        parts = _PARTS.get(kind, {kind: kind})
+        if len(parts) == 1:
             return cls(name, kind, {kind: nets.create(kind, preset, **overrides)}, card or ModelCard())
-        unknown = set(overrides) - set().union(*(nets.fields(network) for network in _CELLGAN.values()))
+        unknown = set(overrides) - set().union(*(nets.fields(network) for network in parts.values()))
         if unknown:
-            raise CellSimError(f"No network of a Cell-GAN has the setting {', '.join(sorted(unknown))}.")
+            raise CellSimError(f"No network of a {kind} has the setting {', '.join(sorted(unknown))}.")
         networks = {
             role: nets.create(
                 network, preset, **{k: v for k, v in overrides.items() if k in nets.fields(network)}
             )
-            for role, network in _CELLGAN.items()
+            for role, network in parts.items()
         }
         return cls(name, kind, networks, card or ModelCard())
 
