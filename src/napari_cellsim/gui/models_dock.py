@@ -34,6 +34,7 @@ _KINDS = {
     "cellgan": "generate",
     "msggan": "generate (MSG-GAN)",
     "vae": "generate (VAE)",
+    "simvp": "forecast (SimVP, for comparison)",
     "pwcnet": "optical flow",
     "unet": "segmentation",
     "": "unusable",

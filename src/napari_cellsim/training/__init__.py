@@ -12,6 +12,7 @@ from ..base.lazy import lazily
 if TYPE_CHECKING:
     from . import labels, losses, movies, robust, unsupervised
     from .adamp import AdamP
+    from .adaptation import Adapted, adapt, adapt_job
     from .config import FitConfig
     from .events import (
         BatchDivided,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
         SDCNetRecipe,
         SegmentationConfig,
         SegmentationRecipe,
+        SimVPRecipe,
+        SimVPSettings,
         VAEConfig,
         VAERecipe,
     )
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AdamP": "adamp",
+    "Adapted": "adaptation",
     "BatchDivided": "events",
     "CellGANConfig": "recipes",
     "CellGANRecipe": "recipes",
@@ -76,12 +80,16 @@ _HOME = {
     "SDCNetRecipe": "recipes",
     "SegmentationConfig": "recipes",
     "SegmentationRecipe": "recipes",
+    "SimVPRecipe": "recipes",
+    "SimVPSettings": "recipes",
     "SlurmConfig": "submission",
     "StepLogged": "events",
     "TrainEvent": "events",
     "VAEConfig": "recipes",
     "VAERecipe": "recipes",
     "Validated": "events",
+    "adapt": "adaptation",
+    "adapt_job": "adaptation",
     "fit": "fitting",
     "read_run": "run",
     "sdcnet_run": "recipes.forecast_settings",
@@ -92,6 +100,7 @@ _HOME = {
 __all__ = [
     "RECIPES",
     "AdamP",
+    "Adapted",
     "BatchDivided",
     "CellGANConfig",
     "CellGANRecipe",
@@ -116,12 +125,16 @@ __all__ = [
     "SDCNetRecipe",
     "SegmentationConfig",
     "SegmentationRecipe",
+    "SimVPRecipe",
+    "SimVPSettings",
     "SlurmConfig",
     "StepLogged",
     "TrainEvent",
     "VAEConfig",
     "VAERecipe",
     "Validated",
+    "adapt",
+    "adapt_job",
     "fit",
     "labels",
     "losses",

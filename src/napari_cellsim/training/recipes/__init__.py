@@ -9,6 +9,7 @@ from .forecast import SDCNetRecipe
 from .forecast_settings import SDCNetConfig
 from .guidance_encoder import GuidanceEncoderConfig, GuidanceEncoderRecipe
 from .segmentation import SegmentationConfig, SegmentationRecipe
+from .simvp import SimVPRecipe, SimVPSettings
 from .vae import VAEConfig, VAERecipe
 
 RECIPES = {
@@ -16,6 +17,7 @@ RECIPES = {
     "flow": (FlowConfig, FlowRecipe),
     "flow_unsupervised": (FlowUnsupervisedConfig, FlowUnsupervisedRecipe),
     "sdcnet": (SDCNetConfig, SDCNetRecipe),
+    "simvp": (SimVPSettings, SimVPRecipe),
     "cellgan": (CellGANConfig, CellGANRecipe),
     "guidance_encoder": (GuidanceEncoderConfig, GuidanceEncoderRecipe),
     "vae": (VAEConfig, VAERecipe),
@@ -35,6 +37,8 @@ __all__ = [
     "SDCNetRecipe",
     "SegmentationConfig",
     "SegmentationRecipe",
+    "SimVPRecipe",
+    "SimVPSettings",
     "VAEConfig",
     "VAERecipe",
 ]
