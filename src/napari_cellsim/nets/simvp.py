@@ -237,8 +237,9 @@ class SimVP(nn.Module):
             x = layer(x)
         if c.skip == "last":
             first = first.unflatten(0, (batch, -1))[:, -1:].expand(-1, c.horizon, -1, -1, -1).flatten(0, 1)
-        predicted: Tensor = self.readout(self.decoder[-1](torch.cat([x, first], dim=1)))
-        return predicted[..., :height, :width].unflatten(0, (batch, -1))
+        x = self.readout(self.decoder[-1](torch.cat([x, first], dim=1)))
+        predicted: Tensor = x[..., :height, :width].unflatten(0, (batch, -1))
+        return predicted
 
     def predict(self, history: Tensor, steps: int) -> Tensor:
         """Predict any number of frames: pass after pass, each seeing the last T frames, predicted ones included.
