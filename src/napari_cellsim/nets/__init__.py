@@ -21,10 +21,6 @@ from .msggan.discriminator import PRESETS as MSG_DISCRIMINATORS
 from .msggan.discriminator import MSGDiscriminator, create_msg_discriminator
 from .msggan.generator import PRESETS as MSG_GENERATORS
 from .msggan.generator import MSGGenerator, create_msg_generator
-from .msggan.discriminator import PRESETS as MSG_DISCRIMINATORS
-from .msggan.discriminator import MSGDiscriminator, create_msg_discriminator
-from .msggan.generator import PRESETS as MSG_GENERATORS
-from .msggan.generator import MSGGenerator, create_msg_generator
 from .pwcnet import PWCNet, create_pwcnet
 from .rollout import RollOut, Step, iterate, roll_out
 from .sdcnet import SDCNet, create_sdcnet
@@ -36,8 +32,6 @@ from .vae import ResidualVAE, create_vae
 __all__ = [
     "CLASSES",
     "GuidanceEncoder",
-    "MSGDiscriminator",
-    "MSGGenerator",
     "MSGDiscriminator",
     "MSGGenerator",
     "MappingNetwork",
@@ -72,8 +66,6 @@ _NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, 
     "cellgan_discriminator": (UNetDiscriminator, create_discriminator, discriminator.PRESETS),
     "cellgan_encoder": (GuidanceEncoder, create_encoder, encoder.PRESETS),
     "multistyle_generator": (MultiStyleGenerator, create_multistyle, multistyle.PRESETS),
-    "msggan_generator": (MSGGenerator, create_msg_generator, MSG_GENERATORS),
-    "msggan_discriminator": (MSGDiscriminator, create_msg_discriminator, MSG_DISCRIMINATORS),
     "msggan_generator": (MSGGenerator, create_msg_generator, MSG_GENERATORS),
     "msggan_discriminator": (MSGDiscriminator, create_msg_discriminator, MSG_DISCRIMINATORS),
     "vae": (ResidualVAE, create_vae, vae.PRESETS),
