@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -13,11 +13,15 @@ from ..base import CellSimError, Clock, Event, JobToken, hash_array, now, run, v
 from ..data import Scale, TimeLapse, check_frames, fit_scale, open_timelapse
 from ..data.regions import Region, clip_region
 from .forecast import Forecast
+from .uncertainty import half_width
 
 if TYPE_CHECKING:
     from ..models import Model
     from .sources import FlowSource, SegmentationSource
 
+
+Mode = Literal["mean", "sample"]
+"""The average of all futures, which has the smallest expected error, or single possible ones."""
 
 # Pixels of surroundings that a region is given on each side, so that its border is not guessed.
 CONTEXT = 32
@@ -37,11 +41,14 @@ class FrameReady(Event):
         Index of the region, 0 for the whole image.
     frame : ndarray
         (Y, X) float32 in the movie's units and on its grid.
+    sample : int
+        Index of the possible future, 0 for the first or only one.
     """
 
     step: int
     region: int
     frame: np.ndarray
+    sample: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,14 @@ class _Request:
     keep_kernels: bool
     device: str
     warnings: list[str]
+    mode: Mode
+    samples: int
+    seed: int
+
+    @property
+    def network(self) -> Any:
+        """The network that the mode asks for."""
+        return self.model.network if self.mode == "mean" else self.model.networks["sampler"]
 
 
 def predict(
@@ -113,6 +128,9 @@ def forecast_job(
     device: str = "auto",
     keep_kernels: bool = False,
     pixel_size: float | None = None,
+    mode: Mode = "mean",
+    samples: int = 1,
+    seed: int = 0,
     token: JobToken | None = None,
 ) -> Generator[Event, None, Forecast | list[Forecast]]:
     """Forecast as a job: yields progress and frames, returns what `predict` returns.
@@ -137,6 +155,13 @@ def forecast_job(
         Keep the adaptive kernels in the result (2 K numbers per pixel and step).
     pixel_size : float, optional
         µm; overrides the movie's own.
+    mode : {"mean", "sample"}
+        One answer with the smallest expected error, which is blurred where the future is open, and its uncertainty if
+        the model knows it; or sharp guesses, each of one possible future, from models that have a sampler.
+    samples : int
+        Number of guesses, with the mode "sample".
+    seed : int
+        Of the first guess; the next ones count on from it.
     token : JobToken, optional
         To cancel or pause.
 
@@ -151,12 +176,13 @@ def forecast_job(
     """
     token = token or JobToken()
     request = _check(
-        movie, model, steps, at, flow, segmentation, channel, plane, device, keep_kernels, pixel_size
-    )
+        movie, model, steps, at, flow, segmentation, channel, plane, device, keep_kernels, pixel_size, mode, samples,
+        seed,
+    )  # fmt: skip
     boxes = [clip_region(r, request.movie) for r in regions] if regions is not None else [None]
     if not boxes:
         raise CellSimError("No region is given; draw at least one rectangle or forecast the whole image.")
-    clock, results = Clock(steps * len(boxes), "Frame"), []
+    clock, results = Clock(steps * samples * len(boxes), "Frame"), []
     yield clock.progress()
     for index, box in enumerate(boxes):
         results.append((yield from _forecast_region(request, box, index, clock, token)))
@@ -165,7 +191,7 @@ def forecast_job(
 
 def _check(
     movie: Any, model: Any, steps: int, at: int | None, flow: Any, segmentation: Any, channel: int, plane: int,
-    device: str, keep_kernels: bool, pixel_size: float | None,
+    device: str, keep_kernels: bool, pixel_size: float | None, mode: Mode, samples: int, seed: int,
 ) -> _Request:  # fmt: skip
     if not isinstance(movie, TimeLapse):
         movie = open_timelapse(movie)
@@ -179,6 +205,7 @@ def _check(
         )
     if steps < 1:
         raise CellSimError(f"The number of steps is {steps}; it must be at least 1.")
+    _check_mode(model, mode, samples, seed)
     at = movie.n_times - 1 if at is None else at
     if not 0 <= at < movie.n_times:
         raise CellSimError(
@@ -198,8 +225,23 @@ def _check(
     return _Request(
         movie.with_calibration(pixel_size=size) if size else movie,
         model, steps, at, channel, plane, history, fit_scale(frames), zoom, flow, segmentation, keep_kernels, device,
-        warnings,
+        warnings, mode, samples, seed,
     )  # fmt: skip
+
+
+def _check_mode(model: Model, mode: Mode, samples: int, seed: int) -> None:
+    if mode not in get_args(Mode):
+        raise CellSimError(f"The mode {mode!r} is unknown; it is 'mean' or 'sample'.")
+    if samples < 1 or seed < 0:
+        raise CellSimError(
+            f"There are to be {samples} samples from seed {seed}; the first must be at least 1, the other at least 0."
+        )
+    if mode == "mean" and samples > 1:
+        raise CellSimError("There is only one mean forecast; choose mode='sample' for several samples.")
+    if mode == "sample" and "sampler" not in model.networks:
+        raise CellSimError(
+            f"Model {model.name!r} makes mean forecasts only; choose mode='mean', or a model that has a sampler."
+        )
 
 
 def calibration_warnings(movie: TimeLapse, model: Model, pixel_size: float | None = None) -> list[str]:
@@ -245,41 +287,45 @@ def _forecast_region(
     window = (slice(top, min(movie.height, y1 + CONTEXT)), slice(left, min(movie.width, x1 + CONTEXT)))
     frames = movie.array(request.history, channel=request.channel, plane=request.plane)
     inner = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    done: list[Collected] = []
-    tile = TILE
-    while True:
-        steps: Iterator[Any] = steps_of(request, frames, window, device, tile, token)
-        try:
-            for _ in range(len(done)):
-                next(steps)
-            while len(done) < request.steps:
-                done.append(collect(next(steps), request, inner))
-                yield FrameReady(len(done) - 1, index, done[-1].frame)
-                yield clock.progress(1)
-            break
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if tile <= SMALLEST_TILE:
-                raise CellSimError(
-                    f"The memory of {device} is not enough for this forecast even in tiles of {tile} px; choose a "
-                    "smaller region, another device or a smaller model."
-                ) from error
-            tile //= 2
-            free_memory(device)
-    return _assemble(request, (y0, y1, x0, x1), done, frames, str(device), tile)
+    tile, futures = TILE, list[list[Collected]]()
+    while len(futures) < request.samples:
+        sample, done = len(futures), list[Collected]()
+        while len(done) < request.steps:
+            steps: Iterator[Any] = steps_of(
+                request, frames, window, device, tile, request.seed + sample, token
+            )
+            try:
+                for _ in range(len(done)):
+                    next(steps)
+                while len(done) < request.steps:
+                    done.append(collect(next(steps), request, inner))
+                    yield FrameReady(len(done) - 1, index, done[-1].frame, sample)
+                    yield clock.progress(1)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if tile <= SMALLEST_TILE:
+                    raise CellSimError(
+                        f"The memory of {device} is not enough for this forecast even in tiles of {tile} px; choose "
+                        "a smaller region, another device or a smaller model."
+                    ) from error
+                tile //= 2
+                free_memory(device)
+        futures.append(done)
+    return _assemble(request, (y0, y1, x0, x1), futures, frames, str(device), tile)
 
 
 def _assemble(
-    request: _Request, box: Region, done: list[Any], frames: np.ndarray, device: str, tile: int
+    request: _Request, box: Region, futures: list[list[Any]], frames: np.ndarray, device: str, tile: int
 ) -> Forecast:
+    done = futures[0]
     y0, y1, x0, x1 = box
     movie = request.movie.crop(y0, y1, x0, x1)
     stack = {
         name: None if getattr(done[0], name) is None else np.stack([getattr(d, name) for d in done])
-        for name in ("frame", "flow", "kernel_v", "kernel_h", "kernel_deviation", "segmentation")
+        for name in ("flow", "kernel_v", "kernel_h", "kernel_deviation", "segmentation", "scale")
     }
-    model = request.model
+    model, scale = request.model, stack["scale"]
     provenance = {
         "kind": "predicted",
         "model": {"name": model.name, "hash": model.hash},
@@ -294,6 +340,9 @@ def _assemble(
             "pixel_size": movie.pixel_size,
             "zoom": request.zoom,
             "tile": tile,
+            "mode": request.mode,
+            "samples": request.samples,
+            "seed": request.seed,
             "intensity": {"offset": request.scale.offset, "gain": request.scale.gain},
         },
         "input": {"source": movie.source, "frames": request.history, "hash": hash_array(frames)},
@@ -302,15 +351,15 @@ def _assemble(
         "versions": versions(),
         "time": now(),
     }
-    assert stack["frame"] is not None
     assert stack["flow"] is not None
     return Forecast(
-        frames=stack["frame"][None, :, None],
+        frames=np.stack([[step.frame for step in steps] for steps in futures])[:, :, None],
         flow=stack["flow"],
         kernels_v=stack["kernel_v"],
         kernels_h=stack["kernel_h"],
         kernel_deviation=stack["kernel_deviation"],
         segmentation=stack["segmentation"],
+        uncertainty=None if scale is None else half_width(scale, model.card.calibration)[:, None],
         at=request.at,
         channel=request.channel,
         plane=request.plane,

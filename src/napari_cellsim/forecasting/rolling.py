@@ -53,6 +53,8 @@ class Collected:
         (Y, X) float32.
     segmentation : ndarray or None
         (Y, X) uint8 classes.
+    scale : ndarray or None
+        (Y, X) float32, expected absolute error in the movie's units.
     """
 
     frame: np.ndarray
@@ -61,6 +63,7 @@ class Collected:
     kernel_h: np.ndarray | None
     kernel_deviation: np.ndarray
     segmentation: np.ndarray | None
+    scale: np.ndarray | None
     flow_source: dict[str, Any]
     segmentation_source: dict[str, Any]
 
@@ -72,15 +75,16 @@ def steps_of(
     window: tuple[slice, slice],
     device: torch.device,
     tile: int,
+    seed: int,
     token: JobToken,
 ) -> Iterator[Rolled]:
-    """Yield steps without end, for the window of the past `frames` (T0, Y, X) in movie units."""
+    """Yield steps of the future that `seed` draws, without end, for the window of the past `frames` (T0, Y, X)."""
     shape = (frames.shape[-2], frames.shape[-1])
     known_flow = check_flow_source(request.flow, request.history, shape)
     known_classes = check_segmentation_source(request.segmentation, request.history, shape)
     cut = np.ascontiguousarray(frames[(..., *window)])
     grids = Grids.match(cut.shape[-2], cut.shape[-1], request.zoom)
-    network = request.model.network.to(device).eval()
+    network = request.network.to(device).eval()
     flow, flow_source = flow_function(request.flow, request.model, device, tile, token)
     segment, segmentation_source = segmentation_function(
         request.segmentation, request.model, device, tile, token
@@ -95,6 +99,7 @@ def steps_of(
         segment,
         flows=past_maps(crop, grids, device, is_flow=True),
         segmentations=past_maps(classes, grids, device, is_flow=False),
+        generator=torch.Generator().manual_seed(seed),
         token=token,
     )
     has_segmentation = segment is not None or classes is not None
@@ -117,6 +122,9 @@ def collect(rolled: Rolled, request: _Request, inner: tuple[slice, slice]) -> Co
     segmentation = None
     if rolled.has_segmentation:
         segmentation = cut(grids.maps_to_movie(step.segmentation)).argmax(0).astype(np.uint8)
+    scale = None
+    if step.scale is not None:
+        scale = cut(grids.maps_to_movie(step.scale))[0] * np.float32(request.scale.gain)
     return Collected(
         frame=request.scale.inverse(cut(grids.images_to_movie(step.frame))[0]),
         flow=cut(grids.flow_to_movie(motion.flow)),
@@ -124,6 +132,7 @@ def collect(rolled: Rolled, request: _Request, inner: tuple[slice, slice]) -> Co
         kernel_h=kernels[1],
         kernel_deviation=cut(grids.maps_to_movie(kernel_deviation(motion.kernel_v, motion.kernel_h)))[0],
         segmentation=segmentation,
+        scale=scale,
         flow_source=rolled.flow_source,
         segmentation_source=rolled.segmentation_source,
     )
