@@ -74,8 +74,11 @@ def test_json_has_every_metric_for_every_method(report, tmp_path):
     for horizon in content["horizons"]:
         for method in METHODS:
             judged = {"cells", "growth", "iou", "cell_count", "count_error"}  # none without a segmentation
-            assert all(horizon[method][key] is None for key in judged)
-            numbers = {key: value for key, value in horizon[method].items() if key not in judged}
+            sure = {"coverage", "half_width"}  # none without an uncertainty
+            together = {"crps", "energy", "diversity", "diversity_ratio"}  # none of one picture
+            absent = judged | sure | together
+            assert all(horizon[method][key] is None for key in absent)
+            numbers = {key: value for key, value in horizon[method].items() if key not in absent}
             assert set(numbers) == {
                 "mse",
                 "l1",

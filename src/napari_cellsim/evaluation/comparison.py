@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,24 +14,39 @@ from .bootstrap import bootstrap_interval, ratio_interval, skill_interval
 from .report import (
     BASELINES,
     FORMAT_VERSION,
-    METHODS,
     Horizon,
     JsonFile,
     Method,
+    Mode,
     RegionScores,
     Report,
     Score,
     Scores,
     Strict,
+    interval_line,
+    method_label,
+    samples_line,
 )
 
 Values = npt.NDArray[np.float64]
 
-WHOLE = (*RegionScores.model_fields, "psnr_thesis", "ssim_thesis")
+WHOLE = tuple(name for name, field in Scores.model_fields.items() if field.is_required())
+CERTAINTY = tuple(name for name, field in RegionScores.model_fields.items() if not field.is_required())
+TOGETHER = ("crps", "energy", "diversity", "diversity_ratio")
 CELLS, GROWTH = (
     tuple(f"{part}_{name}" for name in RegionScores.model_fields) for part in ("cells", "growth")
 )
-METRICS = (*WHOLE, "spectral", *CELLS, *GROWTH, "iou", "cell_count", "count_error")
+METRICS = (
+    *WHOLE,
+    "spectral",
+    *CERTAINTY,
+    *TOGETHER,
+    *CELLS,
+    *GROWTH,
+    "iou",
+    "cell_count",
+    "count_error",
+)
 """Every metric of a method; ``cells_`` and ``growth_`` are those inside these regions alone."""
 
 
@@ -60,7 +76,8 @@ class HorizonSummary(Strict):
         Baseline -> mean MSE of the model over mean MSE of the baseline, paired by sequence; below 1 is
         better.
     skill : Estimate or None
-        1 - mean MSE of the model / mean MSE of the best baseline, which is chosen anew in every resample.
+        1 - mean MSE of the model / mean MSE of the best baseline, which is chosen anew in every resample. In the mode
+        "sample" it is that of a single sample.
     """
 
     horizon: int
@@ -70,6 +87,17 @@ class HorizonSummary(Strict):
     best_baseline: Method
     mse_ratio: dict[Method, Estimate]
     skill: Estimate | None = None
+
+    @property
+    def methods(self) -> list[Method]:
+        """The methods that there are scores of, the model's first."""
+        return [method for method in get_args(Method) if method in self.scores]
+
+    @property
+    def interval_scores(self) -> dict[str, Estimate] | None:
+        """The scores that tell of the forecast's interval, which lies around the mean of several samples."""
+        found = self.scores.get("sample_mean", self.scores["model"])
+        return found if "coverage" in found else None
 
 
 class Comparison(JsonFile):
@@ -82,6 +110,11 @@ class Comparison(JsonFile):
     sequences, forecasts : int
     level : float
         Nominal coverage of the intervals (percentile bootstrap over sequences).
+    mode : "mean" or "sample"
+    samples : int
+        As in the reports.
+    nominal_coverage : float or None
+        What the coverage of the forecasts' own intervals should be; None if one of them has none.
     horizons : list of HorizonSummary
     """
 
@@ -90,6 +123,9 @@ class Comparison(JsonFile):
     sequences: int
     forecasts: int
     level: float
+    mode: Mode = "mean"
+    samples: int = 1
+    nominal_coverage: float | None = None
     horizons: list[HorizonSummary]
 
     def table(self, horizons: Sequence[int] | None = None) -> str:
@@ -121,15 +157,28 @@ class Comparison(JsonFile):
         heads = "".join(f"{columns[name]:>25}" for name in shown)
         yield f"{'step':>4}  {'forecast':<18}{heads}  model MSE / this"
         for horizon in horizons:
-            for method in METHODS:
+            for method in horizon.methods:
                 scores = horizon.scores[method]
                 values = "".join(f"{text(scores[name], 1000 if name == 'mse' else 1):>25}" for name in shown)
                 ratio = horizon.mse_ratio.get(method)
                 best = " (best baseline)" if method == horizon.best_baseline else ""
                 beside = f"  {text(ratio)}{best}" if ratio else ""
-                yield f"{horizon.horizon:>4}  {method.replace('_', ' '):<18}{values}{beside}"
+                yield f"{horizon.horizon:>4}  {method_label(method, self.mode):<18}{values}{beside}"
             if horizon.skill is not None:
-                yield f"{'':>4}  skill against the best baseline: {text(horizon.skill)}"
+                alone = "skill of one sample" if self.mode == "sample" else "skill"
+                yield f"{'':>4}  {alone} against the best baseline: {text(horizon.skill)}"
+            yield from self._certainty(horizon)
+
+    def _certainty(self, horizon: HorizonSummary) -> Iterator[str]:
+        found = horizon.interval_scores
+        if found is not None and self.nominal_coverage is not None:
+            inside = text(found["cells_coverage"], 100) if "cells_coverage" in found else "–"
+            yield interval_line(self.nominal_coverage, text(found["coverage"], 100), inside)
+        own = horizon.scores["model"]
+        if "crps" in own:
+            best = min((horizon.scores[b]["crps"] for b in BASELINES), key=lambda e: _or_infinity(e.value))
+            numbers = (text(own["crps"], 1000), text(best, 1000), text(own["diversity"], 1000))
+            yield samples_line(self.samples, *numbers, text(own["diversity_ratio"]))
 
 
 def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: int = 0) -> Comparison:
@@ -154,7 +203,7 @@ def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: i
     Raises
     ------
     CellSimError
-        If there are no reports with truth, or they are of different models.
+        If there are no reports with truth, or they are of different models, modes or numbers of samples.
     """
     found = [report for report in reports if report.horizons]
     if not found:
@@ -163,12 +212,20 @@ def compare_sequences(reports: Sequence[Report], *, level: float = 0.95, seed: i
         raise CellSimError(
             "The reports are of different models: compare the forecasts of one model at a time."
         )
+    if len({(report.mode, report.samples) for report in found}) > 1:
+        raise CellSimError(
+            "Some reports are of the expected frame, some of samples, or of more of them: compare equal ones."
+        )
     groups = by_horizon(found)
+    nominal = {report.nominal_coverage for report in found}
     return Comparison(
         model=found[0].model,
         sequences=len({report.sequence for report in found}),
         forecasts=len(found),
         level=level,
+        mode=found[0].mode,
+        samples=found[0].samples,
+        nominal_coverage=nominal.pop() if len(nominal) == 1 else None,
         horizons=[_summary(step, list(groups[step].values()), level, seed) for step in sorted(groups)],
     )
 
@@ -183,8 +240,9 @@ def by_horizon(reports: Sequence[Report]) -> dict[int, dict[str, list[Horizon]]]
 
 
 def _summary(step: int, sequences: list[list[Horizon]], level: float, seed: int) -> HorizonSummary:
+    methods = sequences[0][0].methods
     table = {
-        method: {metric: per_sequence(sequences, method, metric) for metric in METRICS} for method in METHODS
+        method: {metric: per_sequence(sequences, method, metric) for metric in METRICS} for method in methods
     }
     known = [m for m in METRICS if m in WHOLE or any(np.isfinite(row[m]).any() for row in table.values())]
 
@@ -206,10 +264,14 @@ def _summary(step: int, sequences: list[list[Horizon]], level: float, seed: int)
         sequences=len(sequences),
         forecasts=sum(map(len, sequences)),
         scores=scores,
-        best_baseline=min(BASELINES, key=lambda b: np.inf if (m := scores[b]["mse"].value) is None else m),
+        best_baseline=min(BASELINES, key=lambda b: _or_infinity(scores[b]["mse"].value)),
         mse_ratio={baseline: ratio(baseline) for baseline in BASELINES},
         skill=_skill(table["model"]["mse"], np.array([table[b]["mse"] for b in BASELINES]), level, seed),
     )
+
+
+def _or_infinity(value: float | None) -> float:
+    return float("inf") if value is None else value
 
 
 def _skill(errors: Values, baselines: Values, level: float, seed: int) -> Estimate:

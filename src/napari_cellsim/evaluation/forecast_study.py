@@ -11,10 +11,11 @@ import numpy.typing as npt
 from ..base import CellSimError, JobToken
 from ..data import TimeLapse
 from ..forecasting import Forecast, predict
+from ..forecasting.uncertainty import LEVEL
 from .baselines import blurred_copy_last, constant_flow, copy_last, tune_sigma
 from .cells import GIVEN, Judge, TrueCells, judge_for, judged_frames, label_windows
 from .region import region_of
-from .report import BASELINES, Method, Report, Scores
+from .report import BASELINES, Method, Mode, Report, Scores
 from .scoring import score_horizons
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def evaluate(
     labels, judge
         As `find_cells`; not used where `cells` are given.
     **options
-        As `predict`; `regions` may hold one rectangle.
+        As `predict`; `regions` may hold one rectangle. With ``mode="sample"`` and `samples`, what a single sample
+        scores stands beside what their mean and all together do.
 
     Returns
     -------
@@ -161,7 +163,7 @@ def assess(
     movie : TimeLapse
         The movie that was forecast.
     forecast : Forecast
-        Its first sample is judged.
+        Several samples are judged one by one (the mean of their scores), by their mean, and together.
     cells : TrueCells or array (H, Y, X), optional
         Where the frames after the last visible one show a cell, on the forecast's own grid.
     judge : Judge, optional
@@ -186,7 +188,7 @@ def assess(
         If forecast, masks or blur do not fit the movie, or `like` is of other frames.
     """
     at, steps = forecast.at, forecast.steps
-    predicted = np.asarray(forecast.frames)[0, :, 0]
+    predicted = np.asarray(forecast.frames)[:, :, 0]
     box = region_of(movie, forecast)
     first = max(0, at + 1 - RECENT_FRAMES)
     y0, y1, x0, x1 = box
@@ -198,11 +200,14 @@ def assess(
     source = str(movie.source or movie.name)
     region = None if box == (0, movie.height, 0, movie.width) else box
     forecasts: dict[Method, Frames] = {"model": predicted}
+    if len(predicted) > 1:
+        forecasts["sample_mean"] = predicted.mean(axis=0, keepdims=True)
+    width = None if forecast.uncertainty is None else np.asarray(forecast.uncertainty)[:, 0]
     scored: dict[Method, list[Scores]] = {}
     if like is None:
-        forecasts["copy_last"] = copy_last(history, steps)
-        forecasts["blurred_copy_last"] = blurred_copy_last(history, steps, tuned)
-        forecasts["constant_flow"] = constant_flow(history, steps)
+        forecasts["copy_last"] = copy_last(history, steps)[None]
+        forecasts["blurred_copy_last"] = blurred_copy_last(history, steps, tuned)[None]
+        forecasts["constant_flow"] = constant_flow(history, steps)[None]
     elif (like.input, like.at, like.region, len(like.horizons)) != (source, at, region, len(truth)):
         raise CellSimError(
             f"The baselines of {like.input} after frame {like.at} are not those of {source} after frame {at}."
@@ -224,7 +229,12 @@ def assess(
         blur_tuned_on="validation sequences" if sigma is not None else f"frames {first} to {at} of the movie",
         cells_from=None if known is None else known.source,
         judge=None if judge is None else judge.identity,
-        horizons=score_horizons(forecasts, scored, history[-1], truth, known, judge, at, forecast.interval),
+        mode="sample" if len(predicted) > 1 else _mode(forecast),
+        samples=len(predicted),
+        nominal_coverage=None if width is None else LEVEL,
+        horizons=score_horizons(
+            forecasts, scored, history[-1], truth, known, judge, at, forecast.interval, width
+        ),
         warnings=[str(line) for line in forecast.provenance.get("warnings", [])],
         provenance=forecast.provenance,
     )
@@ -234,12 +244,19 @@ def _checked(cells: Any, truth: Frames, predicted: Frames) -> TrueCells | None:
     if cells is None:
         return None
     found = cells if isinstance(cells, TrueCells) else TrueCells(np.asarray(cells) > 0)
-    if len(found.after) < len(truth) or found.after.shape[1:] != predicted.shape[1:]:
+    height, width = predicted.shape[-2:]
+    if len(found.after) < len(truth) or found.after.shape[1:] != (height, width):
         raise CellSimError(
-            f"The cell masks have the shape {found.after.shape}, but {len(truth)} true frames of {predicted.shape[1]} "
-            f"x {predicted.shape[2]} px are judged: give one mask for each."
+            f"The cell masks have the shape {found.after.shape}, but {len(truth)} true frames of {height} x {width} px "
+            "are judged: give one mask for each."
         )
     return found
+
+
+def _mode(forecast: Forecast) -> Mode:
+    """Return what a forecast of one picture was asked for; forecasts from before there was a choice are means."""
+    config = forecast.provenance.get("config")
+    return "sample" if isinstance(config, dict) and config.get("mode") == "sample" else "mean"
 
 
 def _model_identity(forecast: Forecast) -> dict[str, str | None]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from . import pages
 from .comparison import METRICS, Comparison, Estimate, HorizonSummary
 from .movie_study import MovieStudy
 from .pairing import PairedTest
 from .plots import Point, line_chart
-from .report import METHODS, Method
+from .report import METHODS, Method, Mode
 
 NAMES: dict[Method, str] = {
     "model": "model",
+    "sample_mean": "mean of samples",
     "copy_last": "last frame",
     "blurred_copy_last": "last frame, blurred",
     "constant_flow": "motion goes on",
@@ -26,6 +27,12 @@ HEADS = {
     "l1_z": "L1, standardised",
     "sharpness": "sharpness (Laplacian)",
     "spectral": "detail (spectral energy)",
+    "coverage": "coverage, %",
+    "half_width": "half-width of the interval ·10³",
+    "crps": "CRPS ·10³",
+    "energy": "energy score ·10³",
+    "diversity": "RMS between two samples ·10³",
+    "diversity_ratio": "the same over their error",
     "psnr_thesis": "PSNR as in Reich 2020",
     "ssim_thesis": "SSIM as in Reich 2020",
     "iou": "IoU of cells",
@@ -33,7 +40,11 @@ HEADS = {
     "count_error": "cells miscounted",
 }
 MAIN = ("mse", "ssim", "spectral", "cells_mse", "growth_mse", "iou", "count_error")
-_SCALED = ("mse", "l1")
+CERTAIN = tuple(part + name for part in ("", "cells_", "growth_") for name in ("coverage", "half_width"))
+TOGETHER = ("crps", "energy", "diversity", "diversity_ratio")
+_FACTORS = dict.fromkeys(("mse", "l1", "half_width", "crps", "energy", "diversity"), 1000.0) | {
+    "coverage": 100.0
+}
 
 READING = (
     "Each forecast is compared with the frames that really came. Intensities are scaled so that the true frame spans "
@@ -51,6 +62,19 @@ TESTING = (
     "flips of up to 15 differences, 32768 random ones of more; two-sided), the same after Holm's correction for the "
     "horizons of one metric, and of Wilcoxon's signed-rank test. Metrics are not corrected for: decide beforehand "
     "which one counts."
+)
+COVERAGE = (
+    "The model says how sure it is: the truth should lie within its interval in {nominal:.1f} % of all pixels. More is "
+    "too careful, less is too bold. Most pixels are background, so look inside cells and growth, too; and a narrow "
+    "interval says more than a wide one of the same coverage."
+)
+SAMPLES = (
+    "The model was asked for {n} possible futures of each movie. In all tables “model, one sample” is what a single "
+    "one scores, the mean over samples of each metric, and so is the skill; “mean of samples” is their average "
+    "picture, which is blurred where they differ, and has the smaller squared error for it. CRPS (pixel by pixel) and "
+    "energy score (whole frames), in the row of the model, are of the samples together, in the fair form; of a single "
+    "picture these are its L1 and the root of its MSE, so all rows can be compared. Two samples of a good model differ "
+    "as much as each differs from the truth: “over their error” is 1 then, and 0 if they are all the same."
 )
 ALONE = "There is one sequence only, so there are no intervals, and nothing can be said about other movies."
 
@@ -102,15 +126,55 @@ def _model(comparison: Comparison, command: str | None) -> str:
         _chart("Cells found where they are", comparison, "iou", "IoU", 1),
     ]
     main = [m for m in MAIN if _has(horizons, m)]
-    rest = [m for m in METRICS if m not in main and _has(horizons, m)]
+    rest = [m for m in METRICS if m not in (*MAIN, *CERTAIN, *TOGETHER) and _has(horizons, m)]
     return pages.section(
         str(comparison.model["name"]),
         pages.charts(*(chart for chart in drawn if chart)),
         pages.command(command),
-        _table(horizons, main, skill=True),
+        _table(comparison, main, skill=True),
         pages.command(command),
-        pages.details("All other metrics", _table(horizons, rest), pages.command(command)),
+        *_certainty(comparison, command),
+        pages.details("All other metrics", _table(comparison, rest), pages.command(command)),
     )
+
+
+def _certainty(comparison: Comparison, command: str | None) -> list[str]:
+    """Return what is said of intervals and of several samples, where there are some."""
+    parts = []
+    nominal = comparison.nominal_coverage
+    certain = [m for m in CERTAIN if _has(comparison.horizons, m)]
+    if certain and nominal is not None:
+        found = [(h.horizon, h.interval_scores or {}) for h in comparison.horizons]
+        rows = [[f"{step}", f"{100 * nominal:.1f}", *(_estimate(s, m) for m in certain)] for step, s in found]
+        places = {
+            "coverage": "whole picture",
+            "cells_coverage": "inside cells",
+            "growth_coverage": "where cells grew",
+        }
+        series = [
+            (place, [_point(step, s.get(metric), 100) for step, s in found])
+            for metric, place in places.items()
+            if metric in certain
+        ]
+        parts += [
+            "<h3>Is it as sure as it says?</h3>",
+            pages.paragraph(COVERAGE.format(nominal=100 * nominal)),
+            pages.charts(line_chart("Coverage", series, "steps ahead", "truth within, %", 100 * nominal)),
+            pages.table(["steps", "should be, %", *map(_head, certain)], rows),
+            pages.command(command),
+        ]
+    if _has(comparison.horizons, "crps"):
+        parts += [
+            "<h3>Possible futures</h3>",
+            pages.paragraph(SAMPLES.format(n=comparison.samples)),
+            _table(comparison, TOGETHER),
+            pages.command(command),
+        ]
+    return parts
+
+
+def _name(method: Method, mode: Mode) -> str:
+    return "model, one sample" if (method, mode) == ("model", "sample") else NAMES[method]
 
 
 def _has(horizons: Sequence[HorizonSummary], metric: str) -> bool:
@@ -122,9 +186,13 @@ def _chart(
 ) -> str:
     if not _has(comparison.horizons, metric):
         return ""
+    several = ("sample_mean",) if comparison.samples > 1 else ()
     series = [
-        (NAMES[m], [_point(h.horizon, h.scores[m].get(metric), factor) for h in comparison.horizons])
-        for m in METHODS
+        (
+            _name(m, comparison.mode),
+            [_point(h.horizon, h.scores[m].get(metric), factor) for h in comparison.horizons],
+        )
+        for m in (*METHODS, *several)  # the mean last, so that the others keep their colours
     ]
     return line_chart(title, series, "steps ahead", label, reference)
 
@@ -141,24 +209,26 @@ def _point(x: float, estimate: Estimate | None, factor: float) -> Point:
     return Point(x, factor * estimate.value, *ends)
 
 
-def _table(horizons: Sequence[HorizonSummary], metrics: Sequence[str], skill: bool = False) -> str:
+def _table(comparison: Comparison, metrics: Sequence[str], skill: bool = False) -> str:
     rows, marked = [], []
-    for horizon in horizons:
-        for method in METHODS:
-            row: list[object] = [f"{horizon.horizon}", NAMES[method]]
-            row += [
-                _estimate(horizon.scores[method].get(m), 1000 if _bare(m) in _SCALED else 1) for m in metrics
-            ]
+    for horizon in comparison.horizons:
+        for method in horizon.methods:
+            row: list[object] = [f"{horizon.horizon}", _name(method, comparison.mode)]
+            row += [_estimate(horizon.scores[method], m) for m in metrics]
             if skill:
                 best = "best baseline" if method == horizon.best_baseline else ""
-                row.append(_estimate(horizon.skill) if method == "model" else best)
+                row.append(_interval(horizon.skill) if method == "model" else best)
             rows.append(row)
             marked.append(method == "model")
     heads = ["steps", "forecast", *(_head(m) for m in metrics), *(["skill"] if skill else [])]
     return pages.table(heads, rows, marked)
 
 
-def _estimate(estimate: Estimate | None, factor: float = 1) -> str:
+def _estimate(scores: Mapping[str, Estimate], metric: str) -> str:
+    return _interval(scores.get(metric), _FACTORS.get(_bare(metric), 1))
+
+
+def _interval(estimate: Estimate | None, factor: float = 1) -> str:
     return "–" if estimate is None else pages.interval(estimate.value, estimate.low, estimate.high, factor)
 
 

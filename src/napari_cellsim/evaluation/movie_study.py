@@ -18,13 +18,13 @@ from .figure import figure_jpeg
 from .forecast_study import assess, check_start, find_cells
 from .pairing import PairedTest, compare_models
 from .pairing import table as test_table
-from .report import METHODS, Report, Strict
+from .report import Report, Strict
 from .study import Study
 
 if TYPE_CHECKING:
     from ..models import Model
 
-TESTED = ("mse", "ssim", "spectral", "cells_mse", "iou")
+TESTED = ("mse", "ssim", "spectral", "cells_mse", "iou", "crps")
 """Metrics by which models are tested against each other, where they exist."""
 
 EXAMPLES = 3
@@ -76,7 +76,7 @@ class MovieStudy(Study):
         """Yield one dictionary per number of every forecast."""
         for report in self.reports:
             for horizon in report.horizons:
-                for method in METHODS:
+                for method in horizon.methods:
                     for metric in METRICS:
                         value = metric_of(horizon.scores(method), metric)
                         if value is not None:
@@ -88,6 +88,8 @@ class MovieStudy(Study):
                                 "plane": report.plane,
                                 "horizon": horizon.horizon,
                                 "minutes": horizon.minutes,
+                                "mode": report.mode,
+                                "samples": report.samples,
                                 "forecast": method,
                                 "metric": metric,
                                 "value": value,
@@ -151,11 +153,12 @@ def evaluate_movies_job(
     level : float
         Nominal coverage of intervals.
     seed : int
-        Of bootstrap and permutations.
+        Of bootstrap and permutations, and of the first sample in the mode "sample".
     token : JobToken, optional
         To cancel or pause.
     **options
-        As `predict`; `regions` may hold one rectangle.
+        As `predict`; `regions` may hold one rectangle. With ``mode="sample"`` and `samples`, what a single sample
+        scores stands beside what their mean and all together do.
 
     Yields
     ------
@@ -185,6 +188,8 @@ def evaluate_movies_job(
         if validation
         else None
     )
+    if options.get("mode", "mean") == "sample":
+        options["seed"] = seed
     common = _judge(models[0], judge, options.get("segmentation", "model"))
     judge_name = None if len(models) == 1 or isinstance(common, str) else common.name
     known = {key: options[key] for key in ("segmentation", "device") if key in options}

@@ -12,10 +12,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from ..base import CellSimError
 from ..data import atomic_path
 
-Method = Literal["model", "copy_last", "blurred_copy_last", "constant_flow"]
-METHODS: tuple[Method, ...] = get_args(Method)
-BASELINES: tuple[Method, ...] = METHODS[1:]
-FORMAT_VERSION = 1
+Method = Literal["model", "sample_mean", "copy_last", "blurred_copy_last", "constant_flow"]
+BASELINES: tuple[Method, ...] = get_args(Method)[2:]
+METHODS: tuple[Method, ...] = ("model", *BASELINES)
+"""What every report holds; that of several samples holds their mean, `sample_mean`, besides."""
+Mode = Literal["mean", "sample"]
+# 2: coverage of intervals and scores of samples; reports of version 1 have none and open as before.
+FORMAT_VERSION = 2
 
 
 def _finite_or_none(value: Any) -> Any:
@@ -93,6 +96,10 @@ class RegionScores(Strict):
         On intensities standardised by the mean and standard deviation of the true frame.
     sharpness : float or None
         Laplacian standard deviation over that of the true frame; 1 is as sharp.
+    coverage : float or None
+        Share of pixels whose truth lies in the interval that the forecast gives, where it gives one.
+    half_width : float or None
+        Mean half-width of that interval, on intensities scaled so that the true frame spans [0, 1].
     """
 
     mse: Score
@@ -102,6 +109,8 @@ class RegionScores(Strict):
     mse_z: Score
     l1_z: Score
     sharpness: Score
+    coverage: Score = None
+    half_width: Score = None
 
 
 class Scores(RegionScores):
@@ -121,6 +130,12 @@ class Scores(RegionScores):
         Intersection over union of the cells that the judging network sees in the forecast and the true cells.
     cell_count, count_error : float or None
         Tracked cells in the forecast, and how far that is from the true number.
+    crps, energy : float or None
+        Fair continuous ranked probability score and energy score of several samples together, on intensities scaled so
+        that the true frame spans [0, 1]; for one picture beside them these are its L1 and the root of its MSE.
+    diversity, diversity_ratio : float or None
+        Mean root-mean-square difference of two samples, and the same over the mean root-mean-square error of a sample:
+        1 if samples vary as much as the truth does, 0 if they are all the same.
     """
 
     psnr_thesis: Score
@@ -131,10 +146,14 @@ class Scores(RegionScores):
     iou: Score = None
     cell_count: Score = None
     count_error: Score = None
+    crps: Score = None
+    energy: Score = None
+    diversity: Score = None
+    diversity_ratio: Score = None
 
 
 class Horizon(Strict):
-    """The four forecasts of one frame.
+    """The forecasts of one frame.
 
     Attributes
     ----------
@@ -154,6 +173,9 @@ class Horizon(Strict):
         IoU of what the judging network sees in the *true* frame with the true cells: no forecast can be expected to
         do better.
     model, copy_last, blurred_copy_last, constant_flow : Scores
+        Of several samples, `model` is what a single one scores: the mean over samples of each metric.
+    sample_mean : Scores or None
+        Of the mean of several samples.
     """
 
     horizon: int
@@ -167,9 +189,21 @@ class Horizon(Strict):
     copy_last: Scores
     blurred_copy_last: Scores
     constant_flow: Scores
+    sample_mean: Scores | None = None
+
+    @property
+    def methods(self) -> list[Method]:
+        """The methods that there are scores of, the model's first."""
+        return [method for method in get_args(Method) if getattr(self, method) is not None]
+
+    @property
+    def interval_scores(self) -> Scores | None:
+        """The scores that tell of the forecast's interval, which lies around the mean of several samples."""
+        found = self.model if self.sample_mean is None else self.sample_mean
+        return None if found.coverage is None else found
 
     def scores(self, method: Method) -> Scores:
-        """Return the scores of one method by its name."""
+        """Return the scores of one method by its name; `sample_mean` only where there is one."""
         found: Scores = getattr(self, method)
         return found
 
@@ -199,6 +233,12 @@ class Report(JsonFile):
         Where the true cells come from.
     judge : dict or None
         Name and hash of the network that looked for cells in the forecasts.
+    mode : "mean" or "sample"
+        Whether the model was asked for the expected frame or for possible ones.
+    samples : int
+        Samples that were judged, 1 in the mode "mean".
+    nominal_coverage : float or None
+        What the coverage of the forecast's interval should be; None for a forecast without an uncertainty.
     command : str or None
         The command line that gives this report.
     horizons : list of Horizon
@@ -224,6 +264,9 @@ class Report(JsonFile):
     blur_tuned_on: str
     cells_from: str | None = None
     judge: dict[str, str | None] | None = None
+    mode: Mode = "mean"
+    samples: int = 1
+    nominal_coverage: float | None = None
     command: str | None = None
     horizons: list[Horizon]
     warnings: list[str] = []
@@ -250,15 +293,48 @@ class Report(JsonFile):
             heads += ["cells IoU", "miscounted"]
         yield f"{'step':>4}  {'forecast':<18}" + "".join(f"{head:>14}" for head in heads)
         for horizon in self.horizons:
-            for method in METHODS:
+            for method in horizon.methods:
                 scores = horizon.scores(method)
                 values = [getattr(scores.cells if part else scores, name, None) for name, part in columns]
                 scaled = zip((name for name, _ in columns), values, strict=True)
-                label = method.replace("_", " ")
+                label = method_label(method, self.mode)
                 yield f"{horizon.horizon:>4}  {label:<18}" + "".join(_cell(n, v) for n, v in scaled)
             ratio = "undefined" if horizon.mse_ratio is None else f"{horizon.mse_ratio:.3f}"
             skill = "" if horizon.skill is None else f", skill {horizon.skill:+.3f}"
-            yield f"{'':>4}  MSE of the model / best baseline: {ratio}{skill}"
+            yield f"{'':>4}  MSE of the {method_label('model', self.mode)} / best baseline: {ratio}{skill}"
+            yield from self._certainty(horizon)
+
+    def _certainty(self, horizon: Horizon) -> Iterator[str]:
+        found = horizon.interval_scores
+        if found is not None and self.nominal_coverage is not None:
+            inside = None if found.cells is None else found.cells.coverage
+            yield interval_line(self.nominal_coverage, _number(found.coverage, 100), _number(inside, 100))
+        own = horizon.model
+        if own.crps is not None:
+            best = min(s for b in BASELINES if (s := horizon.scores(b).crps) is not None)
+            numbers = (_number(own.crps, 1000), _number(best, 1000), _number(own.diversity, 1000))
+            yield samples_line(self.samples, *numbers, _number(own.diversity_ratio))
+
+
+def interval_line(nominal: float, held: str, inside: str) -> str:
+    """Return what is said of the forecast's interval below the scores of a step."""
+    cells = "" if inside == "–" else f", inside cells {inside} %"
+    return f"{'':>4}  interval of {100 * nominal:.1f} %: holds {held} % of the pixels{cells}"
+
+
+def samples_line(samples: int, score: str, best: str, apart: str, ratio: str) -> str:
+    """Return what is said of several samples together below the scores of a step."""
+    return (
+        f"{'':>4}  {samples} samples: CRPS·10³ {score}, best baseline {best}; two samples differ by RMS·10³ {apart}, "
+        f"over their error {ratio}"
+    )
+
+
+def method_label(method: Method, mode: Mode) -> str:
+    """Return the name of a method for people."""
+    if method == "sample_mean":
+        return "mean of samples"
+    return "model, one sample" if (method, mode) == ("model", "sample") else method.replace("_", " ")
 
 
 def _cell(name: str, value: float | None) -> str:
@@ -267,3 +343,7 @@ def _cell(name: str, value: float | None) -> str:
     if name in ("mse", "l1"):
         return f"{1000 * value:>14.3f}"
     return f"{value:>14.2f}" if name == "psnr" else f"{value:>14.3f}"
+
+
+def _number(value: float | None, factor: float = 1) -> str:
+    return "–" if value is None else f"{factor * value:.3f}"

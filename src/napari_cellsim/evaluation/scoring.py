@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from . import metrics
+from .calibration import coverage, crps, diversity, energy_score
 from .cells import Judge, TrueCells
 from .instances import Labels, count_tracked, iou, track_cells
 from .report import BASELINES, Horizon, Method, RegionScores, Scores
@@ -18,7 +19,16 @@ Frames = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 
-def score(prediction: Any, target: Any, cells: Mask | None = None, growth: Mask | None = None) -> Scores:
+Region = TypeVar("Region", bound=RegionScores)
+
+
+def score(
+    prediction: Any,
+    target: Any,
+    cells: Mask | None = None,
+    growth: Mask | None = None,
+    half_width: Any = None,
+) -> Scores:
     """Compute every metric of the report that needs no judging network, for one frame.
 
     Parameters
@@ -28,6 +38,8 @@ def score(prediction: Any, target: Any, cells: Mask | None = None, growth: Mask 
         ``*_z``).
     cells, growth : array of bool (Y, X), optional
         Regions for which metrics are given apart.
+    half_width : array (Y, X), optional
+        Of the interval around the prediction, in the same unit.
 
     Returns
     -------
@@ -41,6 +53,7 @@ def score(prediction: Any, target: Any, cells: Mask | None = None, growth: Mask 
         return Scores(**undefined, psnr_thesis=None, ssim_thesis=None)
     guess01, truth01 = (guess - low) / span, (truth - low) / span
     smallest = min(truth.shape)
+    width01 = None if half_width is None else np.asarray(half_width, dtype=np.float64) / span
 
     def region(mask: Mask | None) -> dict[str, float]:
         squared, absolute = (f(guess01, truth01, mask=mask) for f in (metrics.mse, metrics.l1))
@@ -53,7 +66,11 @@ def score(prediction: Any, target: Any, cells: Mask | None = None, growth: Mask 
             "mse_z": squared * (span / spread) ** 2,
             "l1_z": absolute * span / spread,
             "sharpness": metrics.sharpness(guess01, truth01, mask=mask),
-        }
+        } | ({} if width01 is None else certainty(width01, mask))
+
+    def certainty(width: npt.NDArray[np.float64], mask: Mask | None) -> dict[str, float]:
+        held = coverage(guess01, width, truth01, mask)
+        return {"coverage": held, "half_width": float((width if mask is None else width[mask]).mean())}
 
     def inside(mask: Mask | None) -> RegionScores | None:
         return RegionScores(**region(mask)) if mask is not None and mask.any() else None
@@ -77,19 +94,21 @@ def score_horizons(
     judge: Judge | None,
     at: int,
     interval: float | None,
+    half_width: Frames | None = None,
 ) -> list[Horizon]:
-    """Score the four forecasts against every true frame.
+    """Score all forecasts against every true frame.
 
     Parameters
     ----------
     forecasts : dict
-        Method -> predicted frames (S, Y, X).
+        Method -> samples of predicted frames (S, T, Y, X); S = 1 for all but "model". Several samples get the mean
+        over samples of each metric.
     scored : dict
         Method -> scores per true frame, of the methods that were scored before.
     last : array (Y, X)
         The last visible frame.
     truth : array (H, Y, X)
-        The frames after it, at most S.
+        The frames after it, at most T.
     cells : TrueCells or None
     judge : Judge or None
         Looks for cells in the forecasts, if single cells of the true frames are known.
@@ -97,32 +116,98 @@ def score_horizons(
         Index of the last visible frame.
     interval : float or None
         Minutes.
+    half_width : array (T, Y, X), optional
+        Of the interval around the model's frames, or around "sample_mean" where that is given.
     """
-    found: dict[Method, list[Scores]] = dict(scored)
-    for method, frames in forecasts.items():
-        found[method] = [score(frames[k], target, *_regions(cells, k)) for k, target in enumerate(truth)]
+    centre = "sample_mean" if "sample_mean" in forecasts else "model"
+    rows: dict[Method, list[list[Scores]]] = {}
+    for method, samples in forecasts.items():
+        widths = half_width if method == centre else None
+        rows[method] = [
+            [
+                score(frames[k], target, *_regions(cells, k), None if widths is None else widths[k])
+                for k, target in enumerate(truth)
+            ]
+            for frames in samples
+        ]
     counts, ceilings = np.full(len(truth), np.nan), np.full(len(truth), np.nan)
     if judge is not None and cells is not None and cells.labels is not None and len(truth):
         counts = _counts(cells.labels)
         seen = judge.labels(np.concatenate([last[None], truth]))
         ceilings = np.array([iou(seen[k + 1] > 0, cells.after[k]) for k in range(len(truth))])
-        for method, frames in forecasts.items():
-            predicted = judge.labels(frames[: len(truth)])
-            numbers = _counts(np.concatenate([seen[:1], predicted]))
-            found[method] = [
-                scores.model_copy(
-                    update={
-                        "iou": _number(iou(predicted[k] > 0, cells.after[k])),
-                        "cell_count": float(numbers[k]),
-                        "count_error": float(abs(numbers[k] - counts[k])),
-                    }
-                )
-                for k, scores in enumerate(found[method])
-            ]
+        for method, samples in forecasts.items():
+            for number, frames in enumerate(samples):
+                predicted = judge.labels(frames[: len(truth)])
+                numbers = _counts(np.concatenate([seen[:1], predicted]))
+                rows[method][number] = [
+                    scores.model_copy(
+                        update={
+                            "iou": _number(iou(predicted[k] > 0, cells.after[k])),
+                            "cell_count": float(numbers[k]),
+                            "count_error": float(abs(numbers[k] - counts[k])),
+                        }
+                    )
+                    for k, scores in enumerate(rows[method][number])
+                ]
+    found = dict(scored) | {
+        method: [_mean(of_frame) for of_frame in zip(*of_samples, strict=True)]
+        for method, of_samples in rows.items()
+    }
+    drawn = forecasts["model"]
+    for method, of_frames in found.items():
+        found[method] = [
+            _together(scores, drawn[:, k], truth[k]) if method == "model" else _alone(scores, len(drawn) > 1)
+            for k, scores in enumerate(of_frames)
+        ]
     return [
         _horizon(k, {m: rows[k] for m, rows in found.items()}, at, interval, counts[k], ceilings[k])
         for k in range(len(truth))
     ]
+
+
+def _mean(rows: Sequence[Region]) -> Region:
+    """Return the mean of each score; None where it is undefined for one of them."""
+    if len(rows) == 1:
+        return rows[0]
+    means: dict[str, Any] = {}
+    for name in type(rows[0]).model_fields:
+        values = [getattr(row, name) for row in rows]
+        if any(value is None for value in values):
+            means[name] = None
+        elif isinstance(values[0], RegionScores):
+            means[name] = _mean(values)
+        else:
+            means[name] = sum(values) / len(values)
+    return type(rows[0])(**means)
+
+
+def _together(scores: Scores, samples: Frames, target: Frames) -> Scores:
+    """Add what several samples (S, Y, X) of one frame are worth together."""
+    span = float(np.ptp(target))
+    if len(samples) < 2 or span == 0:
+        return scores
+    drawn, truth = np.asarray(samples, dtype=np.float64) / span, np.asarray(target, dtype=np.float64) / span
+    apart = diversity(drawn)
+    error = float(np.sqrt(((drawn - truth) ** 2).mean(axis=(1, 2))).mean())
+    return scores.model_copy(
+        update={
+            "crps": crps(drawn, truth),
+            "energy": energy_score(drawn, truth),
+            "diversity": apart,
+            "diversity_ratio": apart / error if error else None,
+        }
+    )
+
+
+def _alone(scores: Scores, beside_samples: bool) -> Scores:
+    """Set CRPS and energy score of one picture, so that they can be compared with those of samples beside it."""
+    known = beside_samples and scores.mse is not None
+    return scores.model_copy(
+        update={
+            "crps": scores.l1 if known else None,
+            "energy": float(np.sqrt(scores.mse)) if known and scores.mse is not None else None,
+        }
+    )
 
 
 def _counts(labels: npt.NDArray[Any] | Labels) -> npt.NDArray[np.float64]:
