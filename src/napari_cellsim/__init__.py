@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .forecasting import Forecast, predict
     from .generation import Generated, encode, generate
     from .models import Model, list_models, load_model
-    from .training import train
+    from .training import Adapted, adapt, train
 
 # name -> module that defines it
 _VERBS = {
@@ -40,6 +40,8 @@ _VERBS = {
     "encode": "generation",
     "Generated": "generation",
     "evaluate": "evaluation",
+    "adapt": "training",
+    "Adapted": "training",
     "train": "training",
 }
 _ROOMS = (
@@ -56,12 +58,14 @@ _ROOMS = (
 )
 
 __all__ = [
+    "Adapted",
     "Forecast",
     "Generated",
     "Model",
     "TimeLapse",
     "TrapGeometry",
     "__version__",
+    "adapt",
     "data",
     "datasets",
     "encode",

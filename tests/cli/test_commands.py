@@ -18,6 +18,7 @@ from napari_cellsim.data import open_timelapse
 COMMANDS = (
     "demo",
     "predict",
+    "adapt",
     "evaluate",
     "generate",
     "encode",

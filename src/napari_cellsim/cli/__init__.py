@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..base import CellSimError, JobCancelled
-from . import crop, demo, doctor, evaluate, forecast, generate, import_movie, models, phantom, train
+from . import adapt, crop, demo, doctor, evaluate, forecast, generate, import_movie, models, phantom, train
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -60,6 +60,7 @@ def _about(
 
 app.command("demo")(demo.demo)
 app.command("predict")(forecast.predict)
+app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("generate")(generate.generate)
 app.command("encode")(generate.encode)

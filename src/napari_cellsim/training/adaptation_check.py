@@ -1,0 +1,106 @@
+"""How well a model forecasts the held-out frames of a movie, beside the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..base import CellSimError, JobToken
+from ..evaluation.baselines import blurred_copy_last, constant_flow, copy_last, tune_sigma
+from .feeding import history_scale
+
+HORIZON = 5
+"""Frames ahead that are looked at, where there are as many."""
+_ORIGINS = 4  # moments to forecast from
+_SIDE = 256  # px; of larger fields two windows of this side are looked at
+_WINDOWS = 2
+_RECENT = 20  # frames that tune the blur and show where something changes
+
+Forecaster = Callable[[Tensor, int], Tensor]
+"""``(history (1, T, 1, H, W), steps) -> (1, S, 1, H, W)``, both on the CPU."""
+
+
+class HeldOut:
+    """Forecasts of held-out frames from moments before them, and what the baselines make of these.
+
+    Parameters
+    ----------
+    images : ndarray
+        (T, Y, X), any unit.
+    first : int
+        First held-out frame; earlier ones tune the blur of the blurred copy.
+    history : int
+        Frames that a forecast sees.
+    token : JobToken
+        Checked before each forecast.
+
+    Raises
+    ------
+    CellSimError
+        If nothing changes in the held-out frames.
+    """
+
+    def __init__(self, images: np.ndarray, first: int, history: int, token: JobToken) -> None:
+        self._history, self._token = history, token
+        count = len(images)
+        moments = np.linspace(first - 1, count - 2, min(_ORIGINS, count - first))
+        self.steps = min(HORIZON, count - first)
+        recent = images[max(0, first - _RECENT) : first]
+        self.items: list[tuple[np.ndarray, np.ndarray]] = []
+        errors: dict[str, list[np.ndarray]] = {"copy": [], "blur": [], "flow": []}
+        for rows, columns in _windows(recent):
+            sigmas = tune_sigma([recent[:, rows, columns]], self.steps)
+            for moment in np.unique(moments.round().astype(int)):
+                token.check()
+                seen = images[moment + 1 - history : moment + 1]
+                scale = history_scale(seen)
+                past = scale.forward(seen[:, rows, columns])
+                future = scale.forward(images[moment + 1 : moment + 1 + self.steps, rows, columns])
+                self.items.append((past, future))
+                ahead = len(future)
+                errors["copy"].append(self._errors(copy_last(past, ahead), future))
+                errors["blur"].append(self._errors(blurred_copy_last(past, ahead, sigmas[:ahead]), future))
+                errors["flow"].append(self._errors(constant_flow(past, ahead), future))
+        self.baseline: np.ndarray = np.min([_mean(e) for e in errors.values()], axis=0)
+        if not (self.baseline > 0).all():
+            raise CellSimError(
+                "Nothing changes in the last frames before the chosen one, so there is nothing to learn from them; "
+                "choose another frame or channel."
+            )
+
+    @torch.no_grad()
+    def __call__(self, forecast: Forecaster) -> float:
+        """Return the squared error as a share of the best baseline's, mean over the horizons."""
+        errors = []
+        for past, future in self.items:
+            self._token.check()
+            guess = forecast(torch.from_numpy(past)[None, :, None], len(future))
+            errors.append(self._errors(guess[0, :, 0].numpy(), future))
+        return float(np.mean(_mean(errors) / self.baseline))
+
+    def _errors(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Return the squared error of each horizon; NaN where the truth ends before it."""
+        errors = np.full(self.steps, np.nan)
+        errors[: len(truth)] = ((guess - truth) ** 2).mean(axis=(1, 2), dtype=np.float64)
+        return errors
+
+
+def _mean(errors: list[np.ndarray]) -> np.ndarray:
+    mean: np.ndarray = np.nanmean(errors, axis=0)
+    return mean
+
+
+def _windows(frames: np.ndarray) -> list[tuple[slice, slice]]:
+    """Return the whole picture (T, Y, X) or, if it is large, the windows in which most changes."""
+    changes = np.abs(np.diff(frames, axis=0)).mean(axis=0)
+    found = [(rows, columns) for rows in _spans(changes.shape[0]) for columns in _spans(changes.shape[1])]
+    return sorted(found, key=lambda window: -float(changes[window].mean()))[:_WINDOWS]
+
+
+def _spans(length: int) -> list[slice]:
+    side = min(length, _SIDE)
+    starts = np.linspace(0, length - side, max(1, length // side)).round().astype(int)
+    return [slice(int(start), int(start) + side) for start in starts]

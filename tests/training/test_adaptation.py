@@ -1,0 +1,296 @@
+"""Adapting a model to a movie: what it learns from, what it must not see, and what it says."""
+
+from __future__ import annotations
+
+import tempfile
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+import napari_cellsim as cs
+from napari_cellsim.base import CellSimError, JobCancelled, JobToken, Progress, run
+from napari_cellsim.data import TimeLapse
+from napari_cellsim.models import Model, ModelCard, load_model
+from napari_cellsim.training import adaptation, adaptation_course
+from napari_cellsim.training.adaptation import adapt, adapt_job, read_past
+from napari_cellsim.training.adaptation_check import HeldOut
+
+SDC = {"widths": [8, 12], "decoder_widths": [8], "trunk_stride": 2, "time_mixing": "channels"}
+PWC = {"channels": [8, 12, 16], "decoder_channels": [16], "context_channels": [16], "context_dilations": [1]}
+UNET = {"widths": [8, 16], "trunk_stride": 2}
+FRAMES, AT, SIDE = 16, 11, 48
+
+
+def drifting(frames=FRAMES, speed=0.5, side=SIDE, noise=60.0):
+    """A texture that moves to the right at a constant speed before a noisy camera, (T, side, side)."""
+    random = np.random.default_rng(0)
+    texture = gaussian_filter(random.random((side, 2 * side + 4 * frames)), 1.5)
+    texture = 100 + 900 * (texture - texture.min()) / np.ptp(texture)
+    x, columns = np.arange(side), np.arange(texture.shape[1])
+    starts = [2 * frames - speed * t for t in range(frames)]
+    images = np.array([[np.interp(x + start, columns, row) for row in texture] for start in starts])
+    return (images + random.normal(0, noise, images.shape)).astype(np.float32)
+
+
+def movie(frames=None, **changes):
+    images = drifting() if frames is None else frames
+    return TimeLapse(
+        images[:, None, None], name="drift [1]", **({"pixel_size": 0.1, "interval": 5.0} | changes)
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A small untrained model, which forecasts the last frame, in a file with its partners beside it."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    partners = {}
+    for role, kind, overrides in (("flow", "pwcnet", PWC), ("segmentation", "unet", UNET)):
+        partner = Model.create(f"tiny-{kind}", kind, **overrides)
+        partners[role] = {"name": partner.name, "hash": partner.save(folder / f"{kind}.safetensors")}
+    card = ModelCard(
+        description="Tiny.", trained_on="nothing", pixel_size=0.1, interval=10, partners=partners
+    )
+    Model.create("tiny", "sdcnet", card=card, **SDC).save(folder / "tiny.safetensors")
+    return load_model(folder / "tiny.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    """An untrained network of two levels has further to go than a trained one."""
+    monkeypatch.setattr(adaptation_course, "LEARNING_RATE", 5e-3)
+
+
+def adapted(model, images=None, steps=4, **options):
+    return adapt(movie(images), model, **({"at": AT, "steps": steps, "device": "cpu"} | options))
+
+
+@pytest.fixture(scope="module")
+def result(model):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation_course, "LEARNING_RATE", 5e-3)
+        return adapted(model)
+
+
+def test_a_copying_model_learns_to_do_better(model, result):
+    before = model.hash
+    assert result.helped
+    assert result.after < 0.99 * result.before
+    assert f"{result.before:.2f}" in result.message
+    assert f"{result.after:.2f}" in result.message
+    assert "frames 8 to 11" in result.message
+    assert result.model.hash != before
+    assert model.hash == before  # the given one is left as it was
+
+    # also on frames that nobody has seen
+    errors = []
+    for chosen in (model, result.model):
+        forecast = cs.predict(movie(), chosen, steps=4, at=AT, device="cpu")
+        errors.append(np.mean((forecast.frames[0, :, 0] - drifting()[AT + 1 :]) ** 2))
+    assert errors[1] < errors[0]
+
+
+@pytest.mark.parametrize("later", ["noise", "nan"])
+def test_later_frames_change_nothing(model, result, later):
+    images = drifting()
+    images[AT + 1 :] = np.nan if later == "nan" else np.random.default_rng(1).random(images[AT + 1 :].shape)
+    other = adapted(model, images)
+    assert other.model.hash == result.model.hash
+    assert (other.before, other.after, other.message) == (result.before, result.after, result.message)
+    assert adapted(model, drifting()[: AT + 1], at=None).model.hash == result.model.hash
+
+
+def test_earlier_frames_and_the_seed_change_something(model, result):
+    images = drifting()
+    images[3] += 50
+    assert adapted(model, images).model.hash != result.model.hash
+    assert adapted(model, seed=1).model.hash != result.model.hash
+
+
+def test_the_card_says_where_it_comes_from(model, result, tmp_path):
+    result.model.save(tmp_path / "m.safetensors")
+    card = load_model(tmp_path / "m.safetensors").card
+    assert card == result.model.card
+    assert card.partners == model.card.partners
+    assert (card.pixel_size, card.interval) == (0.1, 5.0)
+    assert card.trained_on == "nothing; then frames 0 to 11 of drift [1]"
+    told = card.training["adaptation"]
+    assert told["of"] == {"name": "tiny", "hash": model.hash}
+    assert told["movie"]["frames"] == [0, AT]
+    assert told["held_out"] == [8, AT]
+    assert 1 <= told["steps"] <= told["tried_steps"] == 4
+    assert (told["before"], told["after"]) == (result.before, result.after)
+    assert told["settings"]["data"]["seed"] == told["seed"] == 0
+    assert "cellsim-adapt" not in card.model_dump_json()  # no path of a folder that is gone
+    assert result.model.name == "tiny adapted to drift _1_"
+
+
+def test_it_is_measured_as_it_forecasts(model, result):
+    past = read_past(movie(), result.model, AT, 0, 0, None)
+    held_out = HeldOut(past.images, len(past.images) - past.held_out, past.history, JobToken())
+    flow, classes = (cs.models.resolve_partner(model, role).network for role in ("flow", "segmentation"))
+
+    def forecast(history, steps):
+        sources = flow, lambda frame: torch.softmax(classes(frame), 1)
+        return cs.nets.roll_out(result.model.network, history, steps, *sources).frames
+
+    again = adapted(result.model, steps=1)
+    assert again.before == pytest.approx(held_out(forecast), rel=1e-5)
+
+
+def test_a_model_that_cannot_be_improved_is_returned_itself(model, monkeypatch):
+    monkeypatch.setattr(adaptation_course, "LEARNING_RATE", 0.0)
+    found = adapted(model, steps=2)
+    assert not found.helped
+    assert found.model is model
+    assert found.after == pytest.approx(found.before)
+    assert "stays as it is" in found.message
+
+
+def test_progress_runs_from_nothing_to_all_with_the_time_left(model):
+    events = list(adapt_job(movie(), model, at=AT, steps=4, device="cpu"))
+    assert all(isinstance(event, Progress) for event in events)
+    done = [event.done for event in events]
+    assert done == sorted(done)
+    assert (done[0], done[-1], events[0].total) == (0, 100, 100)
+    assert events[-2].seconds_left > 0
+    assert any("held-out error" in event.message for event in events)
+
+
+def test_minutes_end_it_too_but_never_before_the_first_step(model):
+    found = adapted(model, steps=0, minutes=1e-6)
+    assert np.isfinite([found.before, found.after]).all()
+    if found.helped:
+        assert found.model.card.training["adaptation"]["steps"] == 1
+
+
+@pytest.mark.parametrize("how", ["cancel", "close"])
+@pytest.mark.parametrize("after", [1, 4, 7])
+def test_a_cancelled_job_leaves_nothing_behind(model, tmp_path, monkeypatch, how, after):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    token = JobToken()
+    job = adapt_job(movie(), model, at=AT, steps=4, device="cpu", token=token)
+    for _ in range(after):
+        next(job)
+    assert len(list(tmp_path.iterdir())) == 1
+    if how == "close":
+        job.close()
+    else:
+        token.cancel()
+        with pytest.raises(JobCancelled):
+            run(job)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_five_frames_are_enough_and_four_are_not(model):
+    found = adapted(model, at=4, steps=2)
+    assert "on frame 4" in found.message.lower()
+    with pytest.raises(CellSimError, match="has 4 frames up to frame 3, too few to adapt to: at least 5"):
+        adapted(model, at=3)
+    with pytest.raises(CellSimError, match="has 1 frame up to frame 0"):
+        adapted(model, at=0)
+
+
+@pytest.mark.parametrize(
+    ("count", "held_out"), [(5, 1), (6, 2), (8, 2), (10, 3), (18, 6), (24, 6), (40, 10), (100, 25)]
+)
+def test_how_many_frames_are_held_out(model, count, held_out):
+    past = read_past(movie(drifting(count, side=20)), model, None, 0, 0, None)
+    assert past.held_out == held_out
+
+
+def test_only_the_last_hundred_frames_of_a_long_movie_are_read(model):
+    past = read_past(movie(drifting(120, side=20)), model, 110, 0, 0, None)
+    assert (past.frames[0], past.frames[-1], len(past.images)) == (11, 110, 100)
+
+
+def test_frames_are_brought_to_the_models_pixel_size(model):
+    assert read_past(movie(pixel_size=0.2), model, AT, 0, 0, None).images.shape == (12, 96, 96)
+    assert read_past(movie(pixel_size=None), model, AT, 0, 0, 0.05).images.shape == (12, 24, 24)
+    past = read_past(movie(pixel_size=None), model, AT, 0, 0, None)
+    np.testing.assert_array_equal(past.images, drifting()[: AT + 1])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"at": FRAMES}, "frames 0 to 15"),
+        ({"at": -1}, "frames 0 to 15"),
+        ({"steps": 0, "minutes": 0}, "greater than 0"),
+        ({"steps": -1}, "greater than 0"),
+        ({"channel": 1}, "has no channel 1"),
+        ({"plane": 2}, "has no plane 2"),
+        ({"pixel_size": 0.02}, "at least 16 x 16"),
+        ({"device": "abacus"}, "no device 'abacus'"),
+    ],
+)
+def test_mistakes_are_explained(model, options, words):
+    with pytest.raises(CellSimError, match=words):
+        adapted(model, **options)
+
+
+def test_wrong_model_and_wrong_movies_are_explained(model):
+    with pytest.raises(CellSimError, match="is a unet, which cannot be adapted"):
+        adapted(Model.create("classes", "unet", **UNET))
+    images = drifting()
+    images[5, 3, 3] = np.nan
+    with pytest.raises(CellSimError, match="frame 5"):
+        adapted(model, images)
+    with pytest.raises(CellSimError, match="Nothing changes"):
+        adapted(model, np.repeat(drifting()[:1], FRAMES, axis=0))
+
+
+def test_full_memory_is_one_sentence(model, monkeypatch, tmp_path):
+    def full(self, number, share):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(adaptation_course.Lesson, "step", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(CellSimError, match="memory of cpu does not hold the adaptation of 'tiny'"):
+        adapted(model)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_check_knows_truth_and_baselines():
+    images = drifting(12, speed=1.0, noise=0.0)
+    held_out = HeldOut(images, 8, 3, JobToken())
+    assert held_out.steps == 4
+    assert [len(future) for _, future in held_out.items] == [4, 3, 2, 1]
+    futures = iter([torch.from_numpy(future) for _, future in held_out.items])
+    assert held_out(lambda history, steps: next(futures)[None, :, None]) == 0
+    # constant motion is the truth here but for the border, so a copy is much worse than the best baseline
+    assert held_out(lambda history, steps: history[:, -1:].repeat(1, steps, 1, 1, 1)) > 2
+
+
+def test_of_a_large_field_the_windows_are_looked_at_in_which_something_changes():
+    images = np.random.default_rng(0).normal(100, 1, (6, 300, 900)).astype(np.float32)
+    images[:, 20:200, 400:600] += 50 * np.arange(6)[:, None, None]
+    held_out = HeldOut(images, 5, 3, JobToken())
+    assert len(held_out.items) == 2
+    assert held_out.items[0][0].shape == (3, 256, 256)
+    assert np.ptp(held_out.items[0][0]) > np.ptp(images[0]) / 300
+
+
+def test_nothing_is_learned_from_the_frames_that_choose(model, monkeypatch):
+    seen = []
+    original = adaptation_course.Lesson.step
+
+    def step(self, number, share):
+        seen.append((self.recipe.config.data.last_frame, self.recipe.batch(number, share).images.shape[1]))
+        original(self, number, share)
+
+    monkeypatch.setattr(adaptation_course.Lesson, "step", step)
+    adapted(model, steps=2)
+    assert seen[:2] == [(7, 6), (7, 6)]
+    assert all(last is None for last, _ in seen[2:])
+
+
+def test_the_module_itself_needs_no_torch():
+    import subprocess
+    import sys
+
+    code = "import sys; import napari_cellsim.training.adaptation; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert cs.adapt is adaptation.adapt
