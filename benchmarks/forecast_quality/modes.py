@@ -1,7 +1,4 @@
-"""The two answers that a whole model gives beside its expected frames: sampled futures, and how sure it is.
-
-Both are asked for as a user would, with `cs.predict`.
-"""
+"""The answers of a whole model, asked for as a user would, with `cs.predict`: expected frames, samples, intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from measure import LEVELS, STEPS, Sampler, Spans, starts
+from measure import LEVELS, STEPS, Spans, starts
 
 import napari_cellsim as cs
 from napari_cellsim.evaluation.calibration import fit_calibration
@@ -19,56 +16,58 @@ from napari_cellsim.models.card import Calibration
 from napari_cellsim.training.sequences import Sequence as Stored
 
 
-def sampler(model: cs.Model) -> Sampler:
-    """Return a function that draws futures from a model that holds a sampler."""
+class Asked:
+    """A model that is asked about pasts of one pixel size.
 
-    def draw(past: np.ndarray, steps: int, samples: int, seed: int) -> np.ndarray:
-        return forecast(model, past, steps, mode="sample", samples=samples, seed=seed).frames[:, :, 0]
+    Parameters
+    ----------
+    model : Model
+    pixel_size, interval : float
+        µm and minutes, of the pasts.
+    """
 
-    return draw
+    def __init__(self, model: cs.Model, pixel_size: float, interval: float) -> None:
+        self.model, self.pixel_size, self.interval = model, pixel_size, interval
+        # without its calibration a model tells the scale that it predicted
+        self._plain = replace(model, card=model.card.model_copy(update={"calibration": []}))
 
+    def mean(self, past: np.ndarray, steps: int) -> np.ndarray:
+        """Return the expected frames (steps, Y, X) after a past (T, Y, X)."""
+        return self._forecast(self.model, past, steps).frames[0, :, 0]
 
-def spans(model: cs.Model, calibration: Sequence[Calibration]) -> Spans:
-    """Return a function that says how sure a model is, by this calibration (empty: by the Laplace distribution)."""
-    plain = uncalibrated(model)
+    def draw(self, past: np.ndarray, steps: int, samples: int, seed: int) -> np.ndarray:
+        """Return sampled futures (samples, steps, Y, X)."""
+        found = self._forecast(self.model, past, steps, mode="sample", samples=samples, seed=seed)
+        return found.frames[:, :, 0]
 
-    def ask(past: np.ndarray, steps: int) -> tuple[np.ndarray, dict[float, np.ndarray]]:
-        mean, scale = scaled(plain, past, steps)
-        return mean, {level: half_width(scale, calibration, level) for level in LEVELS}
+    def spans(self, calibration: Sequence[Calibration]) -> Spans:
+        """Return a function that says how sure it is, by a calibration (empty: by the Laplace distribution)."""
 
-    return ask
+        def ask(past: np.ndarray, steps: int) -> tuple[np.ndarray, dict[float, np.ndarray]]:
+            mean, scale = self._scaled(past, steps)
+            return mean, {level: half_width(scale, calibration, level) for level in LEVELS}
 
+        return ask
 
-def calibrate(model: cs.Model, sequences: Sequence[Stored]) -> list[Calibration]:
-    """Return the calibration of a model, fitted on validation sequences."""
-    plain = uncalibrated(model)
-    errors: list[list[np.ndarray]] = [[] for _ in range(STEPS)]
-    scales: list[list[np.ndarray]] = [[] for _ in range(STEPS)]
-    for sequence in sequences:
-        found = [(start, scaled(plain, start.history, STEPS)) for start in starts(sequence)]
-        for step in range(STEPS):
-            errors[step].append(np.stack([start.future[step] - mean[step] for start, (mean, _) in found]))
-            scales[step].append(np.stack([scale[step] for _, (_, scale) in found]))
-    return fit_calibration(errors, scales)
+    def calibrate(self, sequences: Sequence[Stored]) -> list[Calibration]:
+        """Return a calibration that is fitted on validation sequences."""
+        errors: list[list[np.ndarray]] = [[] for _ in range(STEPS)]
+        scales: list[list[np.ndarray]] = [[] for _ in range(STEPS)]
+        for sequence in sequences:
+            found = [(start, self._scaled(start.history, STEPS)) for start in starts(sequence)]
+            for step in range(STEPS):
+                errors[step].append(np.stack([start.future[step] - mean[step] for start, (mean, _) in found]))
+                scales[step].append(np.stack([scale[step] for _, (_, scale) in found]))
+        return fit_calibration(errors, scales)
 
+    def _scaled(self, past: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        found = self._forecast(self._plain, past, steps)
+        assert found.uncertainty is not None
+        unit = half_width(np.ones(steps))[:, None, None]
+        return found.frames[0, :, 0], found.uncertainty[:, 0] / unit
 
-def uncalibrated(model: cs.Model) -> cs.Model:
-    return replace(model, card=model.card.model_copy(update={"calibration": []}))
-
-
-def scaled(plain: cs.Model, past: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return expected frames and the scale of their error (steps, Y, X), by a model without calibration."""
-    found = forecast(plain, past, steps)
-    assert found.uncertainty is not None
-    unit = half_width(np.ones(steps))[:, None, None]
-    return found.frames[0, :, 0], found.uncertainty[:, 0] / unit
-
-
-def forecast(model: cs.Model, past: np.ndarray, steps: int, **options: Any) -> cs.Forecast:
-    """Forecast from a past (T, Y, X) that has the model's own pixel size and interval."""
-    movie = cs.TimeLapse(
-        frames=past[:, None, None], pixel_size=model.card.pixel_size, interval=model.card.interval
-    )
-    found = cs.predict(movie, model, steps=steps, device="cpu", **options)
-    assert isinstance(found, cs.Forecast)
-    return found
+    def _forecast(self, model: cs.Model, past: np.ndarray, steps: int, **options: Any) -> cs.Forecast:
+        movie = cs.TimeLapse(frames=past[:, None, None], pixel_size=self.pixel_size, interval=self.interval)
+        found = cs.predict(movie, model, steps=steps, device="cpu", **options)
+        assert isinstance(found, cs.Forecast)
+        return found

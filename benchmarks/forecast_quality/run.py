@@ -41,16 +41,17 @@ def main() -> None:
     store = options.work / "small"
     runs = options.work / ("runs" if options.minutes_scale == 1 else f"runs-{options.minutes_scale:g}")
     runs.mkdir(parents=True, exist_ok=True)
-    study = Study(store, runs, options)
-    study.report()
+    study = Study(options.work, runs, options.minutes_scale)
+    written = study.report()
     failed = []
     for name, trouble in trainings([v.name for v in wanted], runs, store, options):
         if trouble:
             failed.append(name)
             print(f"== {name} failed\n{trouble}", file=sys.stderr, flush=True)
         else:
-            study.report()
-    study.show()
+            written = study.report()
+    study.ground.show()
+    print(f"\nwritten: {written}")
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 
