@@ -174,11 +174,7 @@ class Ground:
                 if "samples" in row:
                     known = row["samples"][h]
                     drawn = {key: round(known[key]["value"], 3) for key in ("sharpness", "to_copy", "spread")}
-                        key: round(row["samples"][h][key]["value"], 3)
-                        for key in ("sharpness", "to_copy", "spread")
-                    }
                     print(f"samples of {name}: {drawn}")
                 if "coverage" in row:
-                    print(
-                        f"coverage of {name}: off by {row['coverage']['calibrated'][h]['worst']:.1f} points at most"
-                    )
+                    worst = row["coverage"]["calibrated"][h]["worst"]
+                    print(f"coverage of {name}: off by {worst:.1f} points at most")
