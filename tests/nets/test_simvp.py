@@ -32,6 +32,12 @@ def test_parameters_of_the_presets() -> None:
     assert count(nets.create("simvp", "lite")) == 1_263_457
 
 
+def test_the_first_preset_of_every_network_is_the_default_that_old_model_files_rely_on() -> None:
+    for _, _, presets in nets._NETWORKS.values():
+        first = next(iter(presets.values()))
+        assert first == type(first)()
+
+
 @pytest.mark.parametrize("size", [(32, 48), (37, 51), (1, 1), (6, 9)])
 @pytest.mark.parametrize("n_s", [1, 2, 3, 4, 5])
 def test_any_picture_size(size: tuple[int, int], n_s: int) -> None:

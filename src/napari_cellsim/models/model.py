@@ -301,10 +301,11 @@ def _build(path: Path, header: Header) -> Model:
     from napari_cellsim import nets
 
     content = header.content
+    presets = nets.names()
     try:
-        # "thesis" is each configuration's default, which is what a setting younger than the file must be.
+        # The first preset is a configuration's default, which is what a setting younger than the file must be.
         networks = {
-            role: nets.create(record.network, "thesis", **record.config)
+            role: nets.create(record.network, presets.get(record.network, ("",))[0], **record.config)
             for role, record in content.networks.items()
         }
         model = Model(content.name, content.kind, networks, content.card, source=path)
