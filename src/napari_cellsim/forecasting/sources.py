@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FlowSource = Literal["model", "classical"] | Any
 SegmentationSource = Literal["model", "none"] | Any
 
+_FINDER = "unet-lite"  # finds cells for models that need none themselves
 _CELL_OF_INTEREST, _AUXILIARY, _TRAP, _BACKGROUND = 2, 3, 1, 0
 
 
@@ -146,7 +147,12 @@ def labels_to_classes(labels: np.ndarray) -> np.ndarray:
 def flow_function(
     source: FlowSource, model: Model, device: torch.device, tile: int, token: JobToken
 ) -> tuple[FlowFunction | None, dict[str, Any]]:
-    """Return the flow function of a source and what provenance should say about it."""
+    """Return the flow function of a source and what provenance should say about it.
+
+    A network that sees frames alone needs none.
+    """
+    if frames_only(model):
+        return None, {"source": "none: the model sees frames alone"}
     if isinstance(source, np.ndarray):
         return None, {"source": "array"}
     if isinstance(source, str) and source == "classical":
@@ -159,11 +165,18 @@ def flow_function(
 def segmentation_function(
     source: SegmentationSource, model: Model, device: torch.device, tile: int, token: JobToken
 ) -> tuple[SegmentFunction | None, dict[str, Any]]:
-    """Return the segmentation function of a source and what provenance should say about it."""
+    """Return the segmentation function of a source and what provenance should say about it.
+
+    A network that sees frames alone names no partner; the bundled U-Net then finds the cells in what it has predicted.
+    """
     if isinstance(source, np.ndarray):
         return None, {"source": "labels"}
     if isinstance(source, str) and source == "none":
         return None, {"source": "none"}
+    if isinstance(source, str) and frames_only(model):
+        from ..models import load_model
+
+        source = load_model(_FINDER)
     partner = _partner(model, "segmentation") if isinstance(source, str) else source
     network = partner.network.to(device).eval()
     return network_segmentation(network, tile, token), {"source": partner.name, "hash": partner.hash}
@@ -177,6 +190,11 @@ def past_maps(
         return None
     tensor = torch.from_numpy(np.ascontiguousarray(array)).to(device)
     return (grids.flow_to_model(tensor) if is_flow else grids.maps_to_model(tensor))[None]
+
+
+def frames_only(model: Model) -> bool:
+    """Return whether a model looks at pictures alone, without flow and classes."""
+    return bool(model.network.config.sees == "frames")
 
 
 def _partner(model: Model, role: str) -> Model:

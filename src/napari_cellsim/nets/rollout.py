@@ -137,7 +137,8 @@ def iterate(
     given = frames.shape[1]
     past = take_history(frames, length)
     past_flows = _past_flows(past, flow, flows, min(given, length), token)
-    past_masks = _past_segmentations(past, segment, segmentations, predictor.config.classes, token)
+    seen = segment if predictor.config.sees == "all" else None
+    past_masks = _past_segmentations(past, seen, segmentations, predictor.config.classes, token)
     render, coming = Renderer(predictor.config.compose), list[Motion]()
     for done in itertools.count(1):
         token.check()

@@ -40,6 +40,8 @@ class SDCNetConfig(BaseModel):
         channels of a two-dimensional network.
     flow_scale : float
         Pixels of flow that count as one inside the network.
+    sees : {"all", "frames"}
+        Whether flow and segmentation of the past are read beside its frames.
     motion : {"sdc", "flow", "kernels", "direct"}
         What makes a frame out of the one before: flow and kernels, flow alone, kernels alone, or neither, which needs
         `residual`.
@@ -69,6 +71,7 @@ class SDCNetConfig(BaseModel):
     norm: Norm = "instance"
     activation: Activation = "pau"
     flow_scale: float = 20.0 / 3.0
+    sees: Literal["all", "frames"] = "all"
     motion: Making = "sdc"
     residual: bool = False
     normalise: bool = False
@@ -108,6 +111,7 @@ PRESETS: dict[str, SDCNetConfig] = {
         time_mixing="channels",
         norm="channel",
         activation="leaky_relu",
+        sees="frames",
         residual=True,
         normalise=True,
         compose=True,
@@ -160,7 +164,7 @@ class SDCNet(nn.Module):
         c = config
         if len(c.decoder_widths) != len(c.widths) - 1:
             raise ValueError("decoder_widths must have one entry fewer than widths")
-        per_frame_channels = c.trunk_stride**2 + 2 + c.classes + c.noise
+        per_frame_channels = c.trunk_stride**2 + (2 + c.classes if c.sees == "all" else 0) + c.noise
         folded = c.time_mixing == "channels"
         collapse = c.time_mixing == "stem+bottleneck"
         channels = [per_frame_channels * (c.frames if folded else 1), *c.widths]
@@ -213,7 +217,9 @@ class SDCNet(nn.Module):
         self, frames: Tensor, flows: Tensor, segmentations: Tensor, noise: Tensor | None
     ) -> Tensor:
         stride = self.config.trunk_stride
-        parts = [frames, flows / self.config.flow_scale, segmentations]
+        parts = [frames]
+        if self.config.sees == "all":
+            parts += [flows / self.config.flow_scale, segmentations]
         if noise is not None:
             parts.append(noise[:, None].expand(-1, frames.shape[1], -1, -1, -1))
         parts = [pad_to_multiple(p, self.multiple) for p in parts]
@@ -295,7 +301,8 @@ class SDCNet(nn.Module):
         if not self.config.normalise:
             return kernels
         taps = kernels.unflatten(1, (self.config.block, -1))
-        return (taps + (1 - taps.sum(2, keepdim=True)) / taps.shape[2]).flatten(1, 2)
+        shifted: Tensor = taps + (1 - taps.sum(2, keepdim=True)) / taps.shape[2]
+        return shifted.flatten(1, 2)
 
     def _enlarge(self, x: Tensor, height: int, width: int) -> Tensor:
         if self.config.trunk_stride > 1:

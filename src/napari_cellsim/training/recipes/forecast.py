@@ -34,6 +34,7 @@ from .forecast_settings import SDCNetConfig
 from .forecast_validation import ForecastValidation
 from .previews import tiles
 
+_COPIES = 16  # batches from which the error of copying the last frame is taken
 _ENCODER = ("encoder", "mixers", "collapsers")
 
 
@@ -91,6 +92,7 @@ class SDCNetRecipe(Recipe):
         self.history: int = network.config.frames
         self._feeder = config.data.feeder(self.history)
         self._validation: ForecastValidation | None = None
+        self._copy_errors: Tensor | None = None
 
     def _begin(self, start: str) -> None:
         """Take the weights of a model (file or name), or all that an earlier run has."""
@@ -163,8 +165,9 @@ class SDCNetRecipe(Recipe):
             likelihood = laplace_likelihood(residual.detach(), predicted.scale.flatten(0, 1))
             return {"loss": likelihood, "mse": mse, "steps": steps}
         growth = self._growth(batch)
-        weighted = residual if growth is None else residual * growth
-        values = {"loss": squared_error(weighted, c.robust_scale, c.pyramid), "mse": mse, "steps": steps}
+        weighted = (residual if growth is None else residual * growth).unflatten(0, (len(batch), -1))
+        unit = self._still()[: weighted.shape[1]].to(weighted)
+        values = {"loss": squared_error(weighted, unit, c.pyramid), "mse": mse, "steps": steps}
         if c.smoothness:
             values["roughness"] = flow_roughness(predicted.flow.flatten(0, 1))
             values["loss"] = values["loss"] + c.smoothness * values["roughness"]
@@ -173,6 +176,16 @@ class SDCNetRecipe(Recipe):
             values["flow"] = flow_error(predicted.flow, batch.flow[:, wanted], batch.valid[:, wanted])
             values["loss"] = values["loss"] + c.flow_truth * values["flow"]
         return values
+
+    def _still(self) -> Tensor:
+        """Return the mean squared error (S,) of copying the last frame, over a fixed choice of training sequences."""
+        if self._copy_errors is None:
+            steps = max(count for _, count in self.config.roll_out)
+            batches = [self._feeder(number, self.history + steps).images for number in range(_COPIES)]
+            images = torch.cat(batches)
+            moved = images[:, self.history :] - images[:, self.history - 1 : self.history]
+            self._copy_errors = moved.square().mean((0, 2, 3, 4)).clamp(min=1e-8)
+        return self._copy_errors
 
     def _sampling(self, batch: Batch, steps: int) -> dict[str, Tensor]:
         """Return the energy score of two samples of every future."""
@@ -221,6 +234,8 @@ class SDCNetRecipe(Recipe):
             )
 
     def _sources(self) -> tuple[Any, Any]:
+        if self.network.config.sees == "frames":
+            return None, None
         flow = self.partners["flow"].network if "flow" in self.partners else None
         if "segmentation" not in self.partners:
             return flow, None

@@ -9,23 +9,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def squared_error(residual: Tensor, unit: float, levels: int = 0) -> Tensor:
-    """Return the mean squared error in units of ``unit²``, averaged over a pyramid of resolutions.
+def squared_error(residual: Tensor, unit: Tensor, levels: int = 0) -> Tensor:
+    """Return the mean over horizons of the squared error, each in units of its own, over a pyramid of resolutions.
 
     Parameters
     ----------
     residual : Tensor
-        (B, 1, H, W).
-    unit : float
-        Typical size of a residual.
+        (B, S, 1, H, W).
+    unit : Tensor
+        (S,), typical squared error at each horizon: far frames would otherwise be all that is learned.
     levels : int
         Number of halvings: coarse levels see whether a cell is in its place before its texture can match.
     """
-    terms = [residual.square().mean()]
-    for _ in range(levels):
-        residual = F.avg_pool2d(residual, 2)
-        terms.append(residual.square().mean())
-    return torch.stack(terms).mean() / unit**2
+    pictures, steps = residual.flatten(0, 1), residual.shape[1]
+    terms = []
+    for level in range(levels + 1):
+        if level:
+            pictures = F.avg_pool2d(pictures, 2)
+        terms.append((pictures.square().mean((1, 2, 3)).unflatten(0, (-1, steps)) / unit).mean())
+    return torch.stack(terms).mean()
 
 
 def flow_roughness(flow: Tensor) -> Tensor:
