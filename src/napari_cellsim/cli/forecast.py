@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from . import _common as common
+
+if TYPE_CHECKING:
+    from ..forecasting.prediction import Mode
 
 
 def predict(
@@ -37,6 +40,19 @@ def predict(
     interval: common.Interval = None,
     device: common.Device = "auto",
     region: common.RegionText = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            "--mode",
+            help="mean: the best estimate, blurred where the future is open; sample: possible futures, sharp guesses.",
+        ),
+    ] = "mean",
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, help="Number of possible futures, with --mode sample.")
+    ] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the first possible future; the next ones count on.")
+    ] = 0,
     keep_kernels: Annotated[
         bool, typer.Option("--keep-kernels", help="Keep the adaptive kernels in the OME-TIFF (large).")
     ] = False,
@@ -72,6 +88,9 @@ def predict(
             regions=regions,
             device=device,
             keep_kernels=keep_kernels,
+            mode=cast("Mode", mode),  # which forecast_job checks
+            samples=samples,
+            seed=seed,
         ),
         quiet=quiet,
     )
@@ -82,5 +101,6 @@ def predict(
     if report is not None:
         assessed.save(report)
     if not quiet:
-        typer.echo(f"{steps} predicted frames after frame {result.at}: {out}")
+        many = f"{samples} possible futures of " if samples > 1 else ""
+        typer.echo(f"{many}{steps} predicted frames after frame {result.at}: {out}")
         typer.echo(assessed.table())
