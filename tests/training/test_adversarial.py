@@ -149,3 +149,54 @@ def test_the_loop_learns_all_eight_modes_of_a_ring():
     shares = torch.bincount(nearest[good], minlength=8) / len(samples)
     assert float(good.float().mean()) > 0.65
     assert float(shares.min()) > 0.04
+
+
+def test_multi_scale_penalty_against_a_naive_double_backward_loop():
+    torch.manual_seed(3)
+    judge = nets.create("msggan_discriminator", "lite", size=16, widths=(6, 8, 10, 4, 4, 4, 4, 4, 4)).double()
+    sides = (4, 8, 16)
+    real, fake = ([torch.randn(4, 3, s, s, dtype=torch.float64) for s in sides] for _ in range(2))
+    torch.manual_seed(7)
+    penalty = adversarial.multi_scale_gradient_penalty(judge, real, fake)
+    found = torch.autograd.grad(penalty, list(judge.parameters()), allow_unused=True)
+
+    torch.manual_seed(7)
+    share = torch.rand(4, 1, 1, 1, dtype=torch.float64)
+    between = [(share * r + (1 - share) * f).requires_grad_() for r, f in zip(real, fake, strict=True)]
+    # Not one call for all: the slope of the whole score by each scale, picture by picture, is summed up by hand.
+    # Through the deviation over the batch, the score of each picture depends on all of them.
+    expected, score = 0.0, judge(between).sum()
+    for mixed in between:
+        (slope,) = torch.autograd.grad(score, mixed, create_graph=True, retain_graph=True)
+        for picture in range(4):
+            length = math.sqrt(1e-10 + sum(v**2 for v in slope[picture].flatten().tolist()))
+            norm = (slope[picture].square().sum() + 1e-10).sqrt()
+            assert norm.item() == pytest.approx(length)
+            expected = expected + (norm - 1) ** 2 / 4 / len(sides)
+    assert penalty.item() == pytest.approx(expected.item())
+    wanted = torch.autograd.grad(expected, list(judge.parameters()), allow_unused=True)
+    for one, other in zip(found, wanted, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            torch.testing.assert_close(one, other)
+
+
+def test_multi_scale_penalty_against_differences():
+    # a critic whose slope at each scale is known: 2 x at the coarse one, constant 3 at the fine one
+    coarse, fine = torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, 1, 4, 4)
+    penalty = adversarial.multi_scale_gradient_penalty(
+        lambda p: p[0].square().sum((1, 2, 3)) + 3 * p[1].sum((1, 2, 3)), [coarse, fine], [coarse, fine]
+    )
+    # ‖2 · 0.5 · ones(4)‖ = 2, ‖3 · ones(16)‖ = 12
+    assert float(penalty) == pytest.approx(((2 - 1) ** 2 + (12 - 1) ** 2) / 2)
+
+
+def test_weights_that_are_not_trained_get_no_gradient():
+    first, second = nn.Linear(2, 2), nn.Linear(2, 1)
+    adversarial.train_only(second, first)
+    second(first(torch.ones(1, 2))).sum().backward()
+    assert first.weight.grad is None
+    assert second.weight.grad is not None
+    adversarial.train_only(first, second)
+    assert first.weight.requires_grad
+    assert not second.weight.requires_grad

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         FlowUnsupervisedRecipe,
         GuidanceEncoderConfig,
         GuidanceEncoderRecipe,
+        MSGGANConfig,
+        MSGGANRecipe,
         SDCNetConfig,
         SDCNetRecipe,
         SegmentationConfig,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from .recipes.forecast_settings import sdcnet_run
     from .run import RunConfig, read_run, train, write_run
     from .run_folder import RunFolder
+    from .specimen_pictures import SpecimenConfig
     from .submission import SlurmConfig, submit
 
 _HOME = {
@@ -68,6 +71,8 @@ _HOME = {
     "FlowUnsupervisedRecipe": "recipes",
     "GuidanceEncoderConfig": "recipes",
     "GuidanceEncoderRecipe": "recipes",
+    "MSGGANConfig": "recipes",
+    "MSGGANRecipe": "recipes",
     "Paused": "events",
     "PictureConfig": "pictures",
     "RECIPES": "recipes",
@@ -83,6 +88,7 @@ _HOME = {
     "SimVPRecipe": "recipes",
     "SimVPSettings": "recipes",
     "SlurmConfig": "submission",
+    "SpecimenConfig": "specimen_pictures",
     "StepLogged": "events",
     "TrainEvent": "events",
     "VAEConfig": "recipes",
@@ -114,6 +120,8 @@ __all__ = [
     "FlowUnsupervisedRecipe",
     "GuidanceEncoderConfig",
     "GuidanceEncoderRecipe",
+    "MSGGANConfig",
+    "MSGGANRecipe",
     "Paused",
     "PictureConfig",
     "Recipe",
@@ -128,6 +136,7 @@ __all__ = [
     "SimVPRecipe",
     "SimVPSettings",
     "SlurmConfig",
+    "SpecimenConfig",
     "StepLogged",
     "TrainEvent",
     "VAEConfig",

@@ -87,11 +87,35 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     -----
     Gulrajani et al., NeurIPS 2017, eq. 3.
     """
-    share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
-    between = (real.detach() * share + fake.detach() * (1 - share)).requires_grad_()
-    (slope,) = torch.autograd.grad(verdict_sum(critic(between)), between, create_graph=True)
-    penalty: Tensor = (slope.flatten(1).norm(dim=1) - 1).square().mean()
-    return penalty
+    return multi_scale_gradient_penalty(lambda pictures: verdict_sum(critic(pictures[0])), [real], [fake])
+
+
+def multi_scale_gradient_penalty(
+    critic: Callable[[Sequence[Tensor]], Tensor], real: Sequence[Tensor], fake: Sequence[Tensor]
+) -> Tensor:
+    """Return the mean over scales of ``E (‖∇_s D(x̂)‖ - 1)²``, ∇_s by the pictures of scale s.
+
+    Parameters
+    ----------
+    critic : callable
+        Returns the logits of pictures at all scales; differentiated twice.
+    real, fake : sequence of Tensor
+        (B, C, h, w) of each scale. Each picture is mixed in the same random proportion at all scales.
+
+    Notes
+    -----
+    Gulrajani et al., NeurIPS 2017, eq. 3, for the critic of Karnewar and Wang, CVPR 2020; Østmo 2020, eq. 3.16, and its
+    published code, which adds 1e-10 under the root.
+    """
+    first = real[0]
+    share = torch.rand(len(first), *[1] * (first.ndim - 1), device=first.device, dtype=first.dtype)
+    between = [
+        (r.detach() * share + f.detach() * (1 - share)).requires_grad_()
+        for r, f in zip(real, fake, strict=True)
+    ]
+    slopes = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    norms = [(slope.square().flatten(1).sum(1) + 1e-10).sqrt() for slope in slopes]
+    return torch.stack([(norm - 1).square().mean() for norm in norms]).mean()
 
 
 class PathLength(nn.Module):
@@ -180,3 +204,15 @@ def top_k(logits: Tensor, share: float) -> Tensor:
     Sinha et al., "Top-k Training of GANs", NeurIPS 2020: bad samples give the generator no useful gradient.
     """
     return logits.topk(max(1, math.ceil(share * len(logits))), dim=0).values
+
+
+def train_only(network: nn.Module, *others: nn.Module) -> None:
+    """Let gradients reach the weights of `network`, and not those of the others."""
+    network.requires_grad_(True)
+    for other in others:
+        other.requires_grad_(False)
+
+
+def in_float32(images: Tensor) -> torch.autocast:
+    """Return a context for penalties: gradients of gradients and small differences drown in bfloat16."""
+    return torch.autocast(images.device.type, enabled=False)

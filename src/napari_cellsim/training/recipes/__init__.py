@@ -8,6 +8,7 @@ from .flow_unsupervised import FlowUnsupervisedConfig, FlowUnsupervisedRecipe
 from .forecast import SDCNetRecipe
 from .forecast_settings import SDCNetConfig
 from .guidance_encoder import GuidanceEncoderConfig, GuidanceEncoderRecipe
+from .msggan import MSGGANConfig, MSGGANRecipe
 from .segmentation import SegmentationConfig, SegmentationRecipe
 from .simvp import SimVPRecipe, SimVPSettings
 from .vae import VAEConfig, VAERecipe
@@ -19,6 +20,7 @@ RECIPES = {
     "sdcnet": (SDCNetConfig, SDCNetRecipe),
     "simvp": (SimVPSettings, SimVPRecipe),
     "cellgan": (CellGANConfig, CellGANRecipe),
+    "msggan": (MSGGANConfig, MSGGANRecipe),
     "guidance_encoder": (GuidanceEncoderConfig, GuidanceEncoderRecipe),
     "vae": (VAEConfig, VAERecipe),
 }
@@ -33,6 +35,8 @@ __all__ = [
     "FlowUnsupervisedRecipe",
     "GuidanceEncoderConfig",
     "GuidanceEncoderRecipe",
+    "MSGGANConfig",
+    "MSGGANRecipe",
     "SDCNetConfig",
     "SDCNetRecipe",
     "SegmentationConfig",

@@ -157,13 +157,13 @@ class CellGANRecipe(PictureRecipe):
 
     def train_step(self, batch: PictureBatch, progress: float) -> dict[str, float]:
         """Train the discriminator, then the generator."""
-        _train_only(self.discriminator, self.generator, self.mapping)
+        adversarial.train_only(self.discriminator, self.generator, self.mapping)
         logits: list[Tensor] = []
         judged = self.descend(batch, lambda part: self._discriminator_losses(part, logits), "discriminator")
         if self.config.ada:
             # a batch that had to be repeated in smaller parts left its first answers too
             self.augmentation.adjust(torch.cat(logits)[-len(batch) :])
-        _train_only(self.generator, self.discriminator)
+        adversarial.train_only(self.generator, self.discriminator)
         self.mapping.requires_grad_(True)
         drawn = self.descend(batch, lambda part: self._generator_losses(part, progress), "generator")
         return {name: value for name, value in (judged | drawn).items() if name != "loss"}
@@ -184,10 +184,10 @@ class CellGANRecipe(PictureRecipe):
             "fake_logit": verdicts[1].scalar.mean(),
         }
         if c.loss == "wasserstein":
-            with _in_float32(images):
+            with adversarial.in_float32(images):
                 loss = loss + 10 * adversarial.gradient_penalty(self.discriminator, images, fake)
         elif c.r1 and step % c.r1_every == 0:
-            with _in_float32(images):
+            with adversarial.in_float32(images):
                 values["r1"] = adversarial.r1_penalty(self.discriminator, images)
             loss = loss + c.r1 / 2 * values["r1"]
         if c.cutmix and step % c.cutmix_every == 0:
@@ -205,12 +205,12 @@ class CellGANRecipe(PictureRecipe):
         loss = self._generator_loss(self._judge(self.augmentation(images)), progress)
         values = {"generator": loss}
         if c.path_length and step % c.path_length_every == 0:
-            with _in_float32(images):
+            with adversarial.in_float32(images):
                 # half a batch is enough for an estimate and halves the costliest step
                 values["path_length"] = self.path(*self.sample(max(1, count // 2)))
             loss = loss + c.path_length * values["path_length"]
         if c.hessian and step % c.path_length_every == 0:
-            with _in_float32(images):
+            with adversarial.in_float32(images):
                 w = self.mapping(self._codes(max(1, count // 2)))
                 noise = self._noise(len(w))
                 values["hessian"] = hessian_penalty(lambda styles: self.generator(styles, noise), w)
@@ -302,14 +302,3 @@ class CellGANRecipe(PictureRecipe):
         )
         networks = {"cellgan": self.generator, "mapping": self.mapping, "discriminator": self.discriminator}
         Model(self.config.model_name, "cellgan", networks, about).save(path)
-
-
-def _train_only(network: nn.Module, *others: nn.Module) -> None:
-    network.requires_grad_(True)
-    for other in others:
-        other.requires_grad_(False)
-
-
-def _in_float32(images: Tensor) -> torch.autocast:
-    """Return a context for penalties: gradients of gradients and small differences drown in bfloat16."""
-    return torch.autocast(images.device.type, enabled=False)

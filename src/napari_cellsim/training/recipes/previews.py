@@ -28,10 +28,33 @@ def sheet(rows: Sequence[Tensor]) -> np.ndarray:
 
 
 def tiles(rows: Sequence[Sequence[Tensor]]) -> np.ndarray:
-    """Return pictures (Y, X) in [0, 1], all of one size, as a contact sheet (H, W) uint8."""
+    """Return pictures (Y, X[, 3]) in [0, 1], all of one size, as a contact sheet (H, W[, 3]) uint8."""
     lines = [torch.cat([picture.detach().float().cpu() for picture in row], dim=1) for row in rows]
     array: np.ndarray = (torch.cat(lines) * 255).clamp(0, 255).byte().numpy()
     return array
+
+
+def scale_sheet(pictures: Sequence[Tensor]) -> np.ndarray:
+    """Return the same pictures at several scales, one scale per row, enlarged to the last one's size.
+
+    Parameters
+    ----------
+    pictures : sequence of Tensor
+        (N, C, h, w) of each scale, coarse to fine, in [-1, 1]; C is 1 or 3.
+
+    Returns
+    -------
+    ndarray
+        (H, W) or (H, W, 3) uint8.
+    """
+    side = pictures[-1].shape[-1]
+    rows = []
+    for scale in pictures:
+        factor = side // scale.shape[-1]
+        large = scale.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+        shown = ((large + 1) / 2).movedim(1, -1)
+        rows.append(list(shown[..., 0] if shown.shape[-1] == 1 else shown))
+    return tiles(rows)
 
 
 @torch.no_grad()
