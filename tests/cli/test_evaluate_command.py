@@ -11,9 +11,11 @@ from shutil import copy
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 from test_predict_command import refused
 
+from napari_cellsim import nets
 from napari_cellsim.data import Series, write_series
 from napari_cellsim.evaluation import GeneratorStudy, MovieStudy
 from napari_cellsim.evaluation.metrics import frechet_distance
@@ -220,3 +222,41 @@ def test_json_is_json(run, files, options, tmp_path):
         raise AssertionError(constant)
 
     json.loads(out.read_text(), parse_constant=refuse)
+
+
+def test_possible_futures(run, files, tmp_path):
+    """The command below a report of samples gives the same samples again; other seeds give others."""
+    sampler = nets.create("sdcnet", "lite", noise=2, residual=True)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():  # untrained networks do not heed their noise
+        for weight in sampler.parameters():
+            weight += 0.05 * torch.randn(weight.shape, generator=generator)
+    model = tmp_path / "guessing.safetensors"
+    Model("guessing", "sdcnet", {"sdcnet": nets.create("sdcnet", "lite"), "sampler": sampler}).save(model)
+    words = (
+        "--model",
+        model,
+        "--flow",
+        "classical",
+        "--segmentation",
+        "none",
+        "--device",
+        "cpu",
+        "--steps",
+        1,
+    )
+    first, again, other = (tmp_path / f"{name}.json" for name in ("first", "again", "other"))
+    asked = ("evaluate", files / "movie.ome.tif", *words, "--mode", "sample", "--samples", 3)
+    result = run(*asked, "--seed", 4, "--out", first)
+    assert result.exit_code == 0, result.output
+    assert "3 samples: CRPS" in result.stdout
+    study = MovieStudy.open(first)
+    (report,) = study.reports
+    config = report.provenance["config"]
+    assert (config["mode"], config["samples"], config["seed"]) == ("sample", 3, 4)
+    assert report.horizons[0].model.diversity > 0
+    assert run(*shlex.split(report.command)[1:], "--out", again).exit_code == 0
+    assert MovieStudy.open(again).reports[0].horizons == report.horizons
+    assert run(*asked, "--out", other).exit_code == 0
+    assert MovieStudy.open(other).reports[0].horizons[0].model != report.horizons[0].model
+    refused(run("evaluate", files / "movie.ome.tif", *words, "--samples", 2), "mode='sample'")

@@ -26,6 +26,8 @@ _OPTIONS: dict[str, object] = {
     "pixel_size": None,
     "interval": None,
     "region": None,
+    "mode": "mean",
+    "samples": 1,
     "n": _N,
     "seed": 0,
     "truncation": 1.0,
@@ -96,8 +98,30 @@ def evaluate(
     pixel_size: common.PixelSize = None,
     interval: common.Interval = None,
     region: common.RegionText = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            "--mode",
+            help="mean: the best estimate, blurred where the future is open; sample: possible futures, sharp guesses.",
+        ),
+    ] = "mean",
+    samples: Annotated[
+        int,
+        typer.Option(
+            "--samples",
+            min=1,
+            help="Possible futures of each forecast, with --mode sample; two give the CRPS.",
+        ),
+    ] = 1,
     n: Annotated[int, typer.Option("--n", "-n", help="Pictures to generate.")] = _N,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the pictures; 0 or more.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            min=0,
+            help="Seed of generated pictures, or of the first possible future and of the intervals.",
+        ),
+    ] = 0,
     truncation: Annotated[
         float, typer.Option("--truncation", help="From 0 (the mean picture) to 1 (full variety).")
     ] = 1.0,
@@ -186,6 +210,9 @@ def _movies(sources: list[str], given: dict[str, Any]) -> MovieStudy:
         plane=given["plane"],
         regions=common.parse_region(given["region"]),
         device=given["device"],
+        mode=given["mode"],
+        samples=given["samples"],
+        seed=given["seed"],
     )
     return common.run_job(job, quiet=given["quiet"], unit="forecast")
 

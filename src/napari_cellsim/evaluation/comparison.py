@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base import CellSimError
+from ..forecasting.prediction import Mode
 from .bootstrap import bootstrap_interval, ratio_interval, skill_interval
 from .report import (
     BASELINES,
@@ -17,7 +18,6 @@ from .report import (
     Horizon,
     JsonFile,
     Method,
-    Mode,
     RegionScores,
     Report,
     Score,

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from ..base import CellSimError, JobToken
 from ..data import TimeLapse
 from ..forecasting import Forecast, predict
+from ..forecasting.prediction import Mode
 from ..forecasting.uncertainty import LEVEL
 from .baselines import blurred_copy_last, constant_flow, copy_last, tune_sigma
 from .cells import GIVEN, Judge, TrueCells, judge_for, judged_frames, label_windows
 from .region import region_of
-from .report import BASELINES, Method, Mode, Report, Scores
+from .report import BASELINES, Method, Report, Scores
 from .scoring import score_horizons
 
 if TYPE_CHECKING:

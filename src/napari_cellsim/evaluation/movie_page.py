@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..forecasting.prediction import Mode
 from . import pages
 from .comparison import METRICS, Comparison, Estimate, HorizonSummary
 from .movie_study import MovieStudy
 from .pairing import PairedTest
 from .plots import Point, line_chart
-from .report import METHODS, Method, Mode
+from .report import METHODS, Method
 
 NAMES: dict[Method, str] = {
     "model": "model",

@@ -188,8 +188,7 @@ def evaluate_movies_job(
         if validation
         else None
     )
-    if options.get("mode", "mean") == "sample":
-        options["seed"] = seed
+    options["seed"] = seed
     common = _judge(models[0], judge, options.get("segmentation", "model"))
     judge_name = None if len(models) == 1 or isinstance(common, str) else common.name
     known = {key: options[key] for key in ("segmentation", "device") if key in options}

@@ -11,12 +11,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from ..base import CellSimError
 from ..data import atomic_path
+from ..forecasting.prediction import Mode
 
 Method = Literal["model", "sample_mean", "copy_last", "blurred_copy_last", "constant_flow"]
 BASELINES: tuple[Method, ...] = get_args(Method)[2:]
 METHODS: tuple[Method, ...] = ("model", *BASELINES)
 """What every report holds; that of several samples holds their mean, `sample_mean`, besides."""
-Mode = Literal["mean", "sample"]
 # 2: coverage of intervals and scores of samples; reports of version 1 have none and open as before.
 FORMAT_VERSION = 2
 
