@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog
 
 from ..base import CellSimError, Event
 from ..forecasting import FrameReady
-from . import model_list, opening, results, viewer_state
+from . import forecast_buttons, model_list, opening, results, viewer_state
+from .forecast_adapt import AdaptDesk
+from .forecast_display import ForecastDisplay
 from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_view import ForecastView
 from .forecast_work import ForecastOutcome, MovieFacts, forecast_work
@@ -25,6 +26,7 @@ from .stacking import single_frames, stack_layers
 
 if TYPE_CHECKING:
     from ..evaluation import ErrorCurve
+    from ..training import Adapted
 
 _PREVIEW_DELAY_MS = 500
 
@@ -32,7 +34,7 @@ _PREVIEW_DELAY_MS = 500
 class ForecastDock(JobDock):
     """Dock that forecasts the next frames of a movie layer.
 
-    Everything the buttons do is also a method: `run`, `cancel`, `open`, `save`, `stack`.
+    Everything the buttons do is also a method: `run`, `cancel`, `open`, `save`, `stack`, `adapt`, `save_adapted`.
 
     Parameters
     ----------
@@ -47,8 +49,9 @@ class ForecastDock(JobDock):
         super().__init__(napari_viewer)
         self._view = ForecastView(self._viewer)
         self._form = self._view.form
+        self._adapting = AdaptDesk(self, self._view.adapt)
         self._facts: MovieFacts | None = None
-        self._outcome: ForecastOutcome | None = None
+        self._display = ForecastDisplay(self._viewer, self._view)
         self._live: LiveMovie | None = None
         self._facts_question = Question("Looking at the movie")
         self._preview_question = Question("Estimating the forecast")
@@ -92,12 +95,17 @@ class ForecastDock(JobDock):
     @property
     def result(self) -> Any:
         """The last Forecast, several regions pasted into one field; None before the first."""
-        return None if self._outcome is None else self._outcome.forecast
+        return None if self._display.outcome is None else self._display.outcome.forecast
 
     @property
     def error_curve(self) -> ErrorCurve | None:
         """Error of the last forecast, where the movie goes on."""
-        return None if self._outcome is None else self._outcome.curve
+        return None if self._display.outcome is None else self._display.outcome.curve
+
+    @property
+    def adapted(self) -> Adapted | None:
+        """The model that was adapted last, if that helped, with what is known of it."""
+        return None if self._adapting.last is None else self._adapting.last.adapted
 
     def run(self, layer: Any = None, **choices: Any) -> Job:
         """Start a forecast; what is not given is taken from the controls.
@@ -116,6 +124,7 @@ class ForecastDock(JobDock):
             regions : list of (y0, y1, x0, x1) in px, a Shapes layer or its name.
             device : such as "cpu" or "cuda:0".
             pixel_size, interval : float, µm and minutes, where the movie does not say.
+            mode : "mean", or "sample" for `samples` possible futures, the first of which has the seed `seed`.
 
         Returns
         -------
@@ -127,13 +136,7 @@ class ForecastDock(JobDock):
         CellSimError
             If something about the input is wrong, or a job is running in this dock.
         """
-        self._check_idle()
-        source = viewer_state.find_movie(self._viewer, self.layer if layer is None else layer)
-        if source is not self.layer and source in self._form.layer.choices:
-            self._form.layer.value = source
-        request = self._form.request(source, **choices)
-        self._preview_timer.stop()
-        self._preview_question.forget()
+        source, request = self._asked(layer, choices)
         self._live = LiveMovie(self._viewer, source, request, self._axes_of(source, request), self)
         shown = self._live.shown
         job = self._start(
@@ -164,9 +167,9 @@ class ForecastDock(JobDock):
         CellSimError
             If there is none, or a job is running.
         """
-        if self._outcome is None:
+        forecast = self.result
+        if forecast is None:
             raise CellSimError("There is no forecast to save yet; press Run first.")
-        forecast = self._outcome.forecast
         return self._start(lambda token: forecast.save(path), f"Saving {Path(path).name}", None)
 
     def stack(self) -> Layer:
@@ -174,6 +177,47 @@ class ForecastDock(JobDock):
         layer = stack_layers(self._viewer)
         self._form.layer.value = layer
         return layer
+
+    def adapt(self, layer: Any = None, minutes: float | None = None, **choices: Any) -> Job:
+        """Let a copy of the chosen model learn from the movie up to the last frame, and choose it if that helped.
+
+        Parameters
+        ----------
+        layer : str or napari Image layer, optional
+            The movie.
+        minutes : float, optional
+            Time to spend.
+        **choices
+            at, model, channel, plane, device, pixel_size, interval: as for `run`.
+
+        Returns
+        -------
+        Job
+            Its ``.result.adapted`` is the Adapted.
+
+        Raises
+        ------
+        CellSimError
+            If something about the input is wrong, or a job is running in this dock.
+        """
+        source, request = self._asked(layer, choices)
+        work = self._adapting.work(request, minutes)
+        return self._start(work, f"Adapting to {source.name}", self._adapting.show)
+
+    def save_adapted(self, path: str | Path) -> Job:
+        """Write the model that was adapted last into a file, which takes its place on the list.
+
+        Raises
+        ------
+        CellSimError
+            If there is none, or a job is running.
+        """
+        work, show = self._adapting.save_work(Path(path))
+        return self._start(work, f"Saving {Path(path).name}", show)
+
+    def choose_model(self, model: str | Path) -> None:
+        """Choose a model of the list, by its name if it is a bundled one, else by its file."""
+        self._form.model.value = model
 
     def estimate(self) -> None:
         """Estimate time and memory in the background and show them; moving the mouse into the dock does the same."""
@@ -193,6 +237,17 @@ class ForecastDock(JobDock):
 
     # ---- jobs and what becomes of them ----
 
+    def _asked(self, layer: Any, choices: dict[str, Any]) -> tuple[Any, ForecastRequest]:
+        """Return the layer that is meant and what the controls, or the choices instead of them, say about it."""
+        self._check_idle()
+        source = viewer_state.find_movie(self._viewer, self.layer if layer is None else layer)
+        if source is not self.layer and source in self._form.layer.choices:
+            self._form.layer.value = source
+        request = self._form.request(source, **choices)
+        self._preview_timer.stop()
+        self._preview_question.forget()
+        return source, request
+
     def _job_finished(self) -> None:
         if self.sender().status != "succeeded" and self._live is not None:
             self._live.rename("predicted (incomplete)")
@@ -200,12 +255,13 @@ class ForecastDock(JobDock):
 
     def _show_frame(self, event: Event) -> None:
         if self._live is not None and isinstance(event, FrameReady):
-            self._live.write(event.step, event.region, event.frame)
+            self._live.write(event.step, event.region, event.frame, event.sample)
 
     def _show_outcome(self, outcome: ForecastOutcome) -> Iterator[None]:
         assert self._live is not None
         live = self._live
-        chosen = results.select(outcome.layers, outcome.forecast, self._form.wanted_overlays, live.display)
+        wanted = self._form.wanted_overlays
+        chosen = results.select(outcome.layers, outcome.forecast, wanted, live.display, lit=("uncertainty",))
         if live.become(*chosen[0][:2]):
             chosen = chosen[1:]
         yield
@@ -213,11 +269,9 @@ class ForecastDock(JobDock):
             yield
         for _ in self._view.show_curve(outcome.curve, self._viewer.theme):
             yield
-        self._view.legend.explain(results.legend_of(chosen))
-        self._view.save_button.setEnabled(True)
         if outcome.kernels is not None:
             self._view.show_kernels(outcome.kernels)
-        self._outcome = outcome
+        self._display.take(outcome)
 
     def _show_opened(self, opened: opening.Opened) -> Iterator[None]:
         for path in opened.models:
@@ -225,9 +279,7 @@ class ForecastDock(JobDock):
         forecast, layers = opened.forecast, opened.layers
         if forecast is not None:
             layers = results.select(layers, forecast, results.OVERLAYS, {})
-            self._view.legend.explain(results.legend_of(layers))
-            self._outcome = ForecastOutcome(forecast, [forecast], layers, None, None)
-            self._view.save_button.setEnabled(True)
+            self._display.take(ForecastOutcome(forecast, [forecast], opened.layers, None, None))
         movie = None
         for added in results.add_layers(self._viewer, layers, self):
             if movie is None and added is not None and forecast is None:
@@ -251,14 +303,13 @@ class ForecastDock(JobDock):
             form.region,
             form.flow,
             form.device,
+            form.answers.answer,
+            form.answers.samples,
         ):
             box.changed.connect(self._changed)
-        view.run_button.clicked.connect(self._run_clicked)
-        view.stack_button.clicked.connect(self._stack_clicked)
-        view.open_button.clicked.connect(self._ask_file)
-        view.folder_button.clicked.connect(self._ask_folder)
-        view.save_button.clicked.connect(self._ask_save)
-        view.drop_zone.dropped.connect(self._dropped)
+        for box in (form.at, form.model):
+            box.changed.connect(self._tell_past)
+        forecast_buttons.connect(self, view)
         self._facts_question.answered.connect(self._show_facts)
         self._preview_question.answered.connect(view.show_preview)
         self._preview_timer.timeout.connect(self._ask_preview)
@@ -273,9 +324,11 @@ class ForecastDock(JobDock):
         layer = self.layer
         if layer is None:
             self._facts_question.forget()
+            self._tell_past()
             return
         self._form.at.max = max(0, viewer_state.shape_of(layer)[0] - 1)
         self._time_moved()
+        self._tell_past()
         self._facts_question.ask(facts_question(LayerSnapshot.of(layer), self._form.axes))
 
     def _show_facts(self, facts: MovieFacts | None, error: BaseException | None) -> None:
@@ -297,6 +350,12 @@ class ForecastDock(JobDock):
         if self._form.follow.value and self.layer is not None and self._live is None:
             self._form.at.value = viewer_state.current_index(self._viewer, self.layer, 0)
 
+    def _tell_past(self, *_: Any) -> None:
+        """Say from which frames would be learned, and whether the model knows more of this movie than it should."""
+        self._view.adapt.tell(self.layer, self.at)
+        name = "" if self.layer is None else self.layer.name
+        self._view.show_leak(self._adapting.warning(name, self.model, self.at))
+
     def _theme_changed(self, _event: Any = None) -> None:
         if self._view.plot is not None:
             self._view.plot.set_theme(self._viewer.theme)
@@ -317,42 +376,3 @@ class ForecastDock(JobDock):
             self._view.show_preview(None, str(error))
             return
         self._preview_question.ask(preview_question(request))
-
-    # ---- buttons ----
-
-    def _guarded(self, action: Callable[[], Any]) -> None:
-        try:
-            action()
-        except CellSimError as error:
-            self._view.bar.show_error(error)
-
-    def _run_clicked(self, _checked: bool = False) -> None:
-        self._guarded(self.run)
-
-    def _stack_clicked(self, _checked: bool = False) -> None:
-        self._guarded(self.stack)
-
-    def _dropped(self, paths: list[Path]) -> None:
-        self._guarded(lambda: self.open(*paths))
-
-    def _ask_file(self, _checked: bool = False) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(
-            self,
-            "Open a movie, a saved forecast or a model",
-            "",
-            "Movies, forecasts and models (*.tif *.tiff *.safetensors);;All files (*)",
-        )
-        if paths:
-            self._dropped([Path(path) for path in paths])
-
-    def _ask_folder(self, _checked: bool = False) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a folder of TIFFs")
-        if path:
-            self._dropped([Path(path)])
-
-    def _ask_save(self, _checked: bool = False) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save the forecast", "forecast.ome.tif", "OME-TIFF (*.ome.tif)"
-        )
-        if path:
-            self._guarded(lambda: self.save(path))

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QWidget
 
 from ..base import CellSimError
 from . import model_list, viewer_state
+from .forecast_answer import AnswerForm, has_uncertainty
 from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_work import MovieFacts
 from .settings import forecast_settings
@@ -19,12 +20,19 @@ THIRD_AXIS = {"as the file says": None, "focal planes (Z)": "TZYX", "channels (C
 OVERLAYS = {
     "flow": (
         "Flow colours",
+        True,
         "Motion from the frame before, as a colour wheel: hue is direction, strength is µm per frame",
     ),
-    "arrows": ("Flow arrows", "Motion from the frame before, as at most 32 × 32 arrows"),
-    "kernels": ("Kernels", "How strongly the model reshapes each pixel instead of only moving it"),
-    "segmentation": ("Cells", "Classes of the predicted frames: trap, cell of interest, other cells"),
+    "arrows": ("Flow arrows", True, "Motion from the frame before, as at most 32 × 32 arrows"),
+    "kernels": ("Kernels", True, "How strongly the model reshapes each pixel instead of only moving it"),
+    "segmentation": ("Cells", True, "Classes of the predicted frames: trap, cell of interest, other cells"),
+    "uncertainty": (
+        "Uncertainty",
+        False,
+        "Half-width of the 68 % interval of each pixel, in intensity units: bright = do not trust",
+    ),
 }
+_UNSURE = "Only for a best estimate of a model that says how sure it is; this model or answer does not."
 
 
 class ForecastForm:
@@ -39,10 +47,13 @@ class ForecastForm:
     ----------
     movie_box, forecast_box, overlay_box, advanced_box : QWidget
         Groups of controls, for the dock to arrange.
+    uncertainty_shown : bool
+        Whether the forecast on display has an uncertainty.
     """
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
+        self.uncertainty_shown = False
         chosen = forecast_settings()
         self._make_movie_section()
         self._make_forecast_section(chosen.steps)
@@ -50,6 +61,9 @@ class ForecastForm:
         self._make_advanced_section(chosen.device, chosen.flow)
         self.show_facts(None)
         self.follow_changed(True)
+        self.model.changed.connect(self.model_changed)
+        self.answers.answer.changed.connect(self.answer_changed)
+        self.model_changed()
 
     # ---- building ----
 
@@ -113,15 +127,17 @@ class ForecastForm:
         )
         if self.model.choices:
             self.model.value = self.model.choices[-1 if self.model.choices[0] is None else 0]
-        self.forecast_box = form(self.follow, self.at, self.steps, self.model)
+        self.answers = AnswerForm()
+        self.forecast_box = form(self.follow, self.at, self.steps, self.model, *self.answers.rows)
+        self.answers.complete(self.forecast_box)
 
     def _make_overlay_section(self) -> None:
         grid = QWidget()
         layout = QGridLayout(grid)
         layout.setContentsMargins(0, 0, 0, 0)
         self.overlays: dict[str, CheckBox] = {}
-        for number, (key, (text, tooltip)) in enumerate(OVERLAYS.items()):
-            box = CheckBox(text=text, value=True, tooltip=tooltip)
+        for number, (key, (text, ticked, tooltip)) in enumerate(OVERLAYS.items()):
+            box = CheckBox(text=text, value=ticked, tooltip=tooltip)
             box.native.setAccessibleName(f"Show {text}")
             box.native.setToolTip(tooltip)
             layout.addWidget(box.native, number // 2, number % 2)
@@ -196,6 +212,19 @@ class ForecastForm:
         self.at.native.setReadOnly(follow)
         self.at.enabled = not follow
 
+    def model_changed(self, *_: Any) -> None:
+        """Offer the answers that the chosen model can give."""
+        self.answers.offer(self.model.value)
+        self.answer_changed()
+
+    def answer_changed(self, *_: Any) -> None:
+        """Let the uncertainty be ticked if the last forecast has one, or the next one will."""
+        box = self.overlays["uncertainty"]
+        box.enabled = self.uncertainty_shown or (
+            self.answers.answer.value == "mean" and has_uncertainty(self.model.value)
+        )
+        box.native.setToolTip(OVERLAYS["uncertainty"][2] if box.enabled else _UNSURE)
+
     def show_devices(self, devices: list[str]) -> None:
         """Offer the devices of this machine, keeping the choice."""
         if list(self.device.choices) != devices:
@@ -231,15 +260,17 @@ class ForecastForm:
         device: str | None = None,
         pixel_size: float | None = None,
         interval: float | None = None,
+        **answer: Any,
     ) -> ForecastRequest:
         """Return what to forecast of layer `source`; arguments that are None are taken from the controls.
 
-        Controls that belong to the chosen movie (channel, calibration, last frame) do not apply to another one.
+        The `answer` may be given as for `AnswerForm.chosen`. Controls that belong to the chosen movie (channel,
+        calibration, last frame) do not apply to another one.
 
         Raises
         ------
         CellSimError
-            If there is no model, or the regions or the segmentation cannot be used.
+            If there is no model, it cannot give the answer, or the regions or the segmentation cannot be used.
         """
         chosen = source is self.layer.value
 
@@ -251,6 +282,7 @@ class ForecastForm:
         model = self.model.value if model is None else model
         if model is None:
             raise CellSimError("No forecasting model is installed; open a model file in the Models dock.")
+        mode, samples, first_seed = self.answers.chosen(model, **answer)
         return ForecastRequest(
             movie=LayerSnapshot.of(source),
             axes=self.axes if chosen else None,
@@ -266,6 +298,9 @@ class ForecastForm:
             pixel_size=given(pixel_size, self.pixel_size) or None,
             interval=given(interval, self.interval) or None,
             threads=forecast_settings().threads,
+            mode=mode,
+            samples=samples,
+            seed=first_seed,
         )
 
     def _segmentation(self, wanted: Any) -> Any:

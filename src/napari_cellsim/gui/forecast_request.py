@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 Region = tuple[int, int, int, int]
 
@@ -92,6 +92,10 @@ class ForecastRequest:
         What the user typed, in µm and minutes; None keeps what the movie says.
     threads : int
         Processor threads; 0 leaves it to torch.
+    mode : {"mean", "sample"}
+        The average of all futures, or single ones.
+    samples, seed : int
+        Of mode "sample": how many, and the seed of the first.
     """
 
     movie: LayerSnapshot
@@ -108,3 +112,6 @@ class ForecastRequest:
     pixel_size: float | None = None
     interval: float | None = None
     threads: int = 0
+    mode: Literal["mean", "sample"] = "mean"
+    samples: int = 1
+    seed: int = 0

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from .forecast_adapt import AdaptForm
 from .forecast_form import ForecastForm
 from .forecast_work import Kernels, MovieFacts, Preview
 from .job_bar import JobBar, format_seconds
 from .jobs import Job
-from .legend import MotionLegend
+from .legend import MotionLegend, UncertaintyLegend
 from .widgets import DropZone, button, line, say, scrolling, section, side_by_side
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ class ForecastView(QWidget):
         self.bar = JobBar("forecast")
         self.plot: Any = None
         self.legend = MotionLegend()
+        self.uncertainty_legend = UncertaintyLegend()
         self.facts_line = line("What the movie is")
         self.warning_line = line("How the movie differs from the model's training")
+        self.leak_line = line("Whether the model has seen the future of the movie")
         self.estimate_line = line("Expected time and memory")
         self.kernel_line = line("Which compiled kernels are used")
         self.drop_zone = DropZone(
@@ -50,6 +53,8 @@ class ForecastView(QWidget):
             "Stack single-frame layers",
             "Make one movie of the single pictures in the layer list, in the natural order of their names. They stay.",
         )
+        self.adapt = AdaptForm()
+        self.adapt_box = section("Adapt to this movie", self.adapt.box, collapsed=True)
         self.run_button = button("Run", "Forecast the chosen movie.")
         self.save_button = button(
             "Save…", "Save the last forecast with all its overlays and its provenance as one OME-TIFF."
@@ -65,8 +70,9 @@ class ForecastView(QWidget):
         self._column.setContentsMargins(4, 2, 8, 2)
         for part in (
             section("Movie", form.movie_box, self.facts_line, opening, self.stack_button, self.drop_zone),
-            section("Forecast", form.forecast_box, self.warning_line),
-            section("Show beside the frames", form.overlay_box, self.legend),
+            section("Forecast", form.forecast_box, self.leak_line, self.warning_line),
+            section("Show beside the frames", form.overlay_box, self.legend, self.uncertainty_legend),
+            self.adapt_box,
             form.advanced_box,
             self.estimate_line,
             self.kernel_line,
@@ -84,13 +90,15 @@ class ForecastView(QWidget):
         outer.addWidget(self.bar)
 
     def follow(self, job: Job) -> None:
-        """Show a job in the bar; the button that starts one rests while it runs."""
+        """Show a job in the bar; the buttons that start one rest while it runs."""
         self.bar.follow(job)
         self.run_button.setEnabled(False)
+        self.adapt.rest(True)
         job.finished.connect(self._wake)
 
     def _wake(self) -> None:
         self.run_button.setEnabled(True)
+        self.adapt.rest(False)
 
     def scroll_to_end(self) -> None:
         """Scroll the controls to their lower end."""
@@ -123,6 +131,15 @@ class ForecastView(QWidget):
         say(self.warning_line, "<br>".join(f"⚠ {warning}" for warning in found.warnings))
         self.show_kernels(found.kernels)
         self.form.show_devices(found.devices)
+
+    def show_leak(self, problem: str) -> None:
+        """Say that the model knows what it is to forecast, if it does."""
+        say(self.leak_line, f"⚠ {problem}" if problem else "")
+
+    def explain(self, facts: dict[str, Any] | None) -> None:
+        """Explain the overlays on display; see `results.legend_of`."""
+        self.legend.explain(facts)
+        self.uncertainty_legend.explain(facts)
 
     def show_kernels(self, kernels: Kernels) -> None:
         """Say which compiled kernels are active; the tooltip says why."""

@@ -179,6 +179,9 @@ def forecast_work(request: ForecastRequest, token: JobToken) -> Generator[Event,
             plane=request.plane,
             regions=request.regions,
             device=request.device,
+            mode=request.mode,
+            samples=request.samples,
+            seed=request.seed,
             token=token,
         )
     yield Progress(request.steps, request.steps, "Making the layers", 0.0)
@@ -229,7 +232,11 @@ def preview(request: ForecastRequest, token: JobToken) -> Preview:
     with one_at_a_time(token), processor_threads(request.threads):
         cost = estimate(movie, model, request.steps, request.regions, request.device)
     return Preview(
-        cost.seconds, cost.memory_bytes, calibration_warnings(movie, model), devices(), describe_kernels()
+        cost.seconds * request.samples,
+        cost.memory_bytes,
+        calibration_warnings(movie, model),
+        devices(),
+        describe_kernels(),
     )
 
 

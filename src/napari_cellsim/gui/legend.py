@@ -1,17 +1,21 @@
-"""The legend of the motion overlays: the colour wheel and what its rim and the arrows mean."""
+"""Legends of the overlays: colour wheel and arrows of the motion, colour bar of the uncertainty."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from ..data.flow_colours import flow_wheel
+from ..forecasting.layers import UNCERTAINTY_COLOURS
 from .widgets import line, say
 
 _SIZE = 56
+_BAR = 12  # px, height of the colour bar
 
 
 class MotionLegend(QWidget):
@@ -48,8 +52,8 @@ class MotionLegend(QWidget):
         facts : dict or None
             ``full_colour`` and its ``unit``, and ``arrow_magnification``; None hides the legend.
         """
-        self.setVisible(facts is not None)
-        if facts is None:
+        self.setVisible(facts is not None and "full_colour" in facts)
+        if facts is None or "full_colour" not in facts:
             return
         if not facts["full_colour"]:
             say(self._text, "Nothing moves in this forecast.")
@@ -59,3 +63,47 @@ class MotionLegend(QWidget):
         if magnification > 1.05:
             text += f" Arrows are drawn {magnification:.2g} times as long as the motion."
         say(self._text, text)
+
+
+class UncertaintyLegend(QWidget):
+    """Colour bar of the uncertainty with a line of text; hidden until there is something to explain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        colours = ensure_colormap(UNCERTAINTY_COLOURS).map(np.linspace(0, 1, _SIZE))[:, :3]
+        pixels = np.repeat(np.round(colours * 255).astype(np.uint8)[None], _BAR, axis=0)
+        picture = QImage(pixels.tobytes(), _SIZE, _BAR, 3 * _SIZE, QImage.Format.Format_RGB888)
+        bar = QLabel()
+        bar.setPixmap(QPixmap.fromImage(picture))
+        bar.setFixedSize(_SIZE, _BAR)
+        bar.setAccessibleName("Colour bar of the uncertainty")
+        bar.setToolTip("Dark: the forecast is sure of the pixel. Bright: do not trust it.")
+        self._text = line("What the uncertainty means")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(bar)
+        row.addWidget(self._text, 1, Qt.AlignmentFlag.AlignVCenter)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The words beside the bar."""
+        return self._text.text()
+
+    def explain(self, facts: dict[str, Any] | None) -> None:
+        """Show what the brightest colour means.
+
+        Parameters
+        ----------
+        facts : dict or None
+            ``uncertainty``, of which ``brightest`` is a half-width in intensity units and ``share`` the same as a part
+            of the picture's range; without it the legend is hidden.
+        """
+        found = None if facts is None else facts.get("uncertainty")
+        self.setVisible(found is not None)
+        if found is not None:
+            say(
+                self._text,
+                f"Uncertainty: brightest is ±{found['brightest']:.3g} intensity units ({found['share']:.0%} of the "
+                "picture's range) or more; 68 % of pixels should end up inside ±.",
+            )

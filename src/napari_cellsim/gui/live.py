@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from ..base import Event
 from ..forecasting import FrameReady
+from ..forecasting.layers import SAMPLE_AXIS
 from .painting import PaintingPause
 from .viewer_state import shape_of
 
@@ -44,8 +45,8 @@ def in_step(job: Generator[Event, None, Any], shown: threading.Event) -> Generat
 class LiveMovie(QObject):
     """A temporary image layer that continues a movie on its own time slider and grows frame by frame.
 
-    The array is allocated once; what is not yet predicted is NaN. The time slider follows the newest frame until the
-    user moves it.
+    The array is allocated once; what is not yet predicted is NaN. Several samples lie along an axis in front, as in the
+    finished layer. The time slider follows the newest frame until the user moves it; the sample is the user's choice.
 
     Parameters
     ----------
@@ -77,8 +78,9 @@ class LiveMovie(QObject):
         self._top = min(region[0] for region in self._regions), min(region[2] for region in self._regions)
         height = max(region[1] for region in self._regions) - self._top[0]
         width = max(region[3] for region in self._regions) - self._top[1]
+        samples = (request.samples,) if request.samples > 1 else ()
         self._array = np.full(
-            (request.steps, *(1,) * (movie.ndim - 3), height, width), np.nan, dtype=np.float32
+            (*samples, request.steps, *(1,) * (movie.ndim - 3), height, width), np.nan, dtype=np.float32
         )
         start = {
             "T": request.at + 1,
@@ -92,17 +94,17 @@ class LiveMovie(QObject):
             "contrast_limits": tuple(movie.contrast_limits),
             "gamma": movie.gamma,
         }
-        self._meta = {
-            "name": f"predicted (running) {movie.name}",
-            **self.display,
-            "scale": movie.scale,
-            "translate": [
-                t + s * start[axis] for t, s, axis in zip(movie.translate, movie.scale, axes, strict=True)
-            ],
-            "units": movie.units,
-            "axis_labels": movie.axis_labels,
-        }
-        self._first_time = float(self._meta["translate"][0])
+        first = [t + s * start[axis] for t, s, axis in zip(movie.translate, movie.scale, axes, strict=True)]
+        self._meta = {"name": f"predicted (running) {movie.name}", **self.display}
+        for key, own, rest in (
+            ("scale", 1.0, movie.scale),
+            ("translate", 0.0, first),
+            ("units", "pixel", movie.units),
+            ("axis_labels", SAMPLE_AXIS, movie.axis_labels),
+        ):
+            self._meta[key] = [*(own for _ in samples), *rest]
+        self._several = bool(samples)
+        self._first_time = float(first[0])
         self._interval = float(movie.scale[0])
         self._time_axis = -movie.ndim
         self._layer: Image | None = None
@@ -117,11 +119,12 @@ class LiveMovie(QObject):
         """The layer, once the first frame is there and until the user deletes it."""
         return self._layer if self._layer is not None and self._layer in self._viewer.layers else None
 
-    def write(self, step: int, region: int, frame: np.ndarray) -> None:
+    def write(self, step: int, region: int, frame: np.ndarray, sample: int = 0) -> None:
         """Take a frame (Y, X) of a region; it is drawn when the event loop is next idle."""
         y0, y1, x0, x1 = self._regions[region]
         top, left = self._top
-        self._array[(step, ..., slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))] = frame
+        which = (sample, step) if self._several else (step,)
+        self._array[(*which, ..., slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))] = frame
         self._done = max(self._done, step + 1)
         if not self._pending:
             self._pending = True
@@ -154,6 +157,11 @@ class LiveMovie(QObject):
             setattr(layer, key, meta[key])
         return True
 
+    @property
+    def _frames(self) -> np.ndarray:
+        """The frames up to the newest step of any sample."""
+        return self._array[:, : self._done] if self._several else self._array[: self._done]
+
     def _draw(self) -> None:
         if not self._pending:
             return
@@ -161,11 +169,11 @@ class LiveMovie(QObject):
         if self._layer is None:
             self._pause = PaintingPause(self._widget)
             QTimer.singleShot(_BREATH_MS, self._show)
-            self._layer = self._viewer.add_image(self._array[: self._done], **self._meta)
+            self._layer = self._viewer.add_image(self._frames, **self._meta)
         elif self.layer is None:  # the user deleted it, and is obeyed
             return
         else:
-            self._layer.data = self._array[: self._done]
+            self._layer.data = self._frames
         self.follow(self._first_time + self._interval * (self._done - 1))
 
     def _show(self) -> None:

@@ -17,7 +17,13 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 _FORECAST_KEY = "napari_cellsim_forecast"  # the Forecast itself, alive as long as one of its layers
 # name of a layer's part in `Forecast.to_layers` -> the dock's overlay that it belongs to
-_OVERLAY = {"flow": "flow", "motion": "arrows", "kernel_deviation": "kernels", "segmentation": "segmentation"}
+_OVERLAY = {
+    "flow": "flow",
+    "motion": "arrows",
+    "kernel_deviation": "kernels",
+    "segmentation": "segmentation",
+    "uncertainty": "uncertainty",
+}
 OVERLAYS = set(_OVERLAY.values())
 
 
@@ -50,7 +56,11 @@ def add_layers(viewer: Any, layers: list[LayerData], widget: QWidget) -> Iterato
 
 
 def select(
-    layers: list[LayerData], forecast: Any, overlays: set[str], display: dict[str, Any]
+    layers: list[LayerData],
+    forecast: Any,
+    overlays: set[str],
+    display: dict[str, Any],
+    lit: tuple[str, ...] = (),
 ) -> list[LayerData]:
     """Pick the frames and the wanted overlays; the frames are displayed like the movie.
 
@@ -64,6 +74,8 @@ def select(
         Of `OVERLAYS`.
     display : dict
         Display settings of the movie's layer, such as contrast limits.
+    lit : tuple of str
+        Overlays to be visible at once, whatever the forecast says.
     """
     chosen = []
     for data, meta, kind in layers:
@@ -74,12 +86,47 @@ def select(
             meta |= display
         elif _OVERLAY.get(part, "") not in overlays:
             continue
+        elif part in lit:
+            meta["visible"] = True
         chosen.append((data, meta, kind))
     return chosen
 
 
+def show_overlay(
+    viewer: Any, layers: list[LayerData], forecast: Any, overlay: str, widget: QWidget, *, visible: bool
+) -> None:
+    """Show or hide one overlay of a forecast that is on display; it is added if it is wanted and not there.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the forecast is.
+    layers : list of LayerData
+        All layers of the forecast, from `Forecast.to_layers`.
+    forecast : Forecast
+        What they show.
+    overlay : str
+        One of `OVERLAYS`.
+    widget : QWidget
+        Any widget of the viewer's window.
+    visible : bool
+        Whether to show it.
+    """
+    mine = [layer for layer in viewer.layers if layer.metadata.get(_FORECAST_KEY) is forecast]
+    there = [layer for layer in mine if _OVERLAY.get(layer.metadata[METADATA_KEY]["what"]) == overlay]
+    for layer in there:
+        layer.visible = visible
+    if visible and mine and not there:  # without any of its layers the user has done away with the forecast
+        part = [one for one in layers if _OVERLAY.get(one[1]["metadata"][METADATA_KEY]["what"]) == overlay]
+        wanted = select(part, forecast, {overlay}, {})
+        for _ in add_layers(
+            viewer, [(data, {**meta, "visible": True}, kind) for data, meta, kind in wanted], widget
+        ):
+            pass
+
+
 def legend_of(layers: list[LayerData]) -> dict[str, Any] | None:
-    """Return what explains the motion overlays among the layers, for `MotionLegend.explain`."""
+    """Return what explains the overlays among the layers, for `MotionLegend` and `UncertaintyLegend`."""
     legends = [meta["metadata"][METADATA_KEY].get("legend", {}) for _, meta, _ in layers]
     merged = {key: value for legend in legends for key, value in legend.items()}
     return merged or None

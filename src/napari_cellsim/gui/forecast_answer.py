@@ -1,0 +1,115 @@
+"""Which answer the Forecast dock gives: the average of all futures, or single ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from magicgui.widgets import ComboBox, SpinBox
+from qtpy.QtWidgets import QFormLayout, QWidget
+
+from ..base import CellSimError
+from ..forecasting.prediction import Mode
+from . import model_list
+from .generate_widgets import SeedField, add_row
+from .widgets import line, say
+
+MOST_SAMPLES = 16
+ANSWERS = {"best estimate (mean)": "mean", "one possible future (sample)": "sample"}
+_SAID = {
+    "mean": "The average of what may happen: the smallest error, but blurred wherever the future is open.",
+    "sample": "One guess at what may happen: sharp, and another one for every seed. "
+    "Look at several before you trust a detail.",
+}
+_NO_SAMPLER = (
+    'This model gives the best estimate only: its file has no network "sampler", which makes single futures.'
+)
+
+
+class AnswerForm:
+    """The controls of the answer, rows of a form that is made by `widgets.form`.
+
+    Attributes
+    ----------
+    rows : tuple of Widget
+        For `widgets.form`, before `complete`.
+    """
+
+    def __init__(self) -> None:
+        self.answer = ComboBox(
+            label="Answer",
+            choices=list(ANSWERS.items()),
+            value="mean",
+            tooltip="An average of futures is blurred, a sharp picture is one guess: choose which of them you want.",
+        )
+        self.samples = SpinBox(
+            label="Samples",
+            min=1,
+            max=MOST_SAMPLES,
+            value=1,
+            tooltip='How many possible futures; several share one layer with a slider "sample".',
+        )
+        self.seed = SeedField("The same seed makes the same samples; sample s uses seed + s.")
+        self.sentence = line("What the answer is")
+        self.rows = (self.answer, self.samples)
+        self.answer.changed.connect(self._show)
+        self._samplable = False
+
+    def complete(self, page: QWidget) -> None:
+        """Add to the page with the `rows` what is no magicgui widget: the sentence and the seed."""
+        layout = page.layout()
+        assert isinstance(layout, QFormLayout)
+        self._layout = layout
+        row, _ = layout.getWidgetPosition(self.answer.native)
+        layout.insertRow(row + 1, self.sentence)
+        row, _ = layout.getWidgetPosition(self.samples.native)
+        add_row(page, "Seed", self.seed, row + 1)
+        self._show()
+
+    def offer(self, model: str | Path | None) -> None:
+        """Offer samples if the file of a model has a network for them; does not import torch."""
+        self._samplable = can_sample(model)
+        self.answer.enabled = self._samplable
+        if not self._samplable:
+            self.answer.value = "mean"
+        self._show()
+
+    def _show(self, *_: object) -> None:
+        chosen = self.answer.value
+        say(self.sentence, _SAID[chosen] if self._samplable else _NO_SAMPLER)
+        for widget in (self.samples.native, self.seed):
+            self._layout.setRowVisible(widget, chosen == "sample")
+
+    def chosen(
+        self, model: str | Path, mode: str | None = None, samples: int | None = None, seed: int | None = None
+    ) -> tuple[Mode, int, int]:
+        """Return mode, number of samples and seed; what is None is taken from the controls.
+
+        Raises
+        ------
+        CellSimError
+            If there is no such mode, the model cannot sample, or the number of samples is out of range.
+        """
+        mode = self.answer.value if mode is None else mode
+        if mode not in _SAID:
+            raise CellSimError(f"There is no answer {mode!r}; choose mode='mean' or mode='sample'.")
+        if mode == "mean":
+            return "mean", 1, 0
+        if not can_sample(model):
+            raise CellSimError(
+                f"Model {Path(model).stem!r} gives the best estimate only: its file has no network 'sampler'; choose "
+                "another model, or mode='mean'."
+            )
+        samples = self.samples.value if samples is None else samples
+        if not 1 <= samples <= MOST_SAMPLES:
+            raise CellSimError(f"The number of samples is {samples}; choose 1 to {MOST_SAMPLES}.")
+        return "sample", samples, self.seed.value if seed is None else seed
+
+
+def can_sample(model: str | Path | None) -> bool:
+    """Return whether a model makes single futures."""
+    return "sampler" in model_list.networks_of(model)
+
+
+def has_uncertainty(model: str | Path | None) -> bool:
+    """Return whether a model says how sure it is of each pixel."""
+    return any(bool(config.get("scale")) for config in model_list.networks_of(model).values())
