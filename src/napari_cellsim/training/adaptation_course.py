@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..base import CellSimError, Event, JobToken, Progress
 from ..models import resolve_partner
 from ..models.hardware import choose_device, free_memory, is_out_of_memory
-from .adaptation_check import HeldOut
+from .adaptation_check import HORIZON, HeldOut
 from .augmentation import Augmentation
 from .averaging import WeightAverage
 from .processes import Processes
@@ -26,10 +26,11 @@ from .stepping import Stepping
 if TYPE_CHECKING:
     from .adaptation import Past
 
-STAGE: Stage = "fine_tune"
+STAGE: Stage = "default"
 LEARNING_RATE = 2e-4
-ROLL_OUT = 3  # frames predicted in a row, where the past is long enough
+ROLL_OUT = HORIZON  # frames predicted in a row, where the past is long enough
 CROP, BATCH = 128, 4
+WARM_UP = 10  # steps until the full rate: the optimiser's first ones are as large as their direction is unsure
 AVERAGE = 0.97  # decay of the running average of the weights
 MARGIN = 0.01  # a smaller gain may well be chance: the best of several measurements is chosen
 _CHECKS = 8  # measurements on the held-out frames, if the budget is in steps
@@ -63,6 +64,8 @@ class Lesson:
         """Do an optimiser step, the rates being those at a share of the whole course."""
         batch = self.recipe.batch(number, share).to(self.device)
         self.recipe.set_learning_rates(share)
+        for group in self.recipe.optimisers["network"].param_groups:
+            group["lr"] *= min(1.0, (number + 1) / WARM_UP)
         self.recipe.train_step(batch, share)
         self.average.update(number + 1)
 
@@ -268,7 +271,7 @@ class Course:
         model, images = self.past.model, self.past.images
         count = len(images) if last_frame is None else last_frame + 1
         config, _ = sdcnet_run(
-            "lite",
+            "default",
             STAGE,
             self.folder,
             start=self.folder / "start.safetensors",
@@ -278,7 +281,6 @@ class Course:
             roll_out=((0.0, min(ROLL_OUT, count - self.past.history)),),
             encoder_lr=LEARNING_RATE,
             head_lr=LEARNING_RATE,
-            growth=1.0,
             data={
                 "batch": BATCH,
                 "crop": min(CROP, *images.shape[1:]),
