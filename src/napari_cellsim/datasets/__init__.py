@@ -1,4 +1,4 @@
-"""From the pictures of an experiment to a dataset: find traps, follow them, cut crops, review, split.
+"""From pictures to a dataset: find traps, follow them, cut crops, review, split; or read photographs by class.
 
 Nothing here imports torch until cells are counted.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .measures import Measures, MeasureTable, measure_job
     from .orders import CropOrder
     from .parts import PartPictures, part_pictures
+    from .specimens import Specimens, read_specimens, read_specimens_job
     from .splits import Split, check_leaks, make_split
     from .store import CropSequence, CropStore
     from .templates import TrapTemplate
@@ -39,6 +40,7 @@ _HOME = {
     "PartPictures": "parts",
     "Position": "experiment",
     "Rule": "curation",
+    "Specimens": "specimens",
     "Split": "splits",
     "Track": "tracking",
     "TrapTemplate": "templates",
@@ -53,6 +55,8 @@ _HOME = {
     "measure_job": "measures",
     "open_experiment": "experiment",
     "part_pictures": "parts",
+    "read_specimens": "specimens",
+    "read_specimens_job": "specimens",
     "track_traps": "tracking",
     "track_traps_job": "tracking",
     "windows": "timewindows",
@@ -71,6 +75,7 @@ __all__ = [
     "PartPictures",
     "Position",
     "Rule",
+    "Specimens",
     "Split",
     "Track",
     "TrapTemplate",
@@ -85,6 +90,8 @@ __all__ = [
     "measure_job",
     "open_experiment",
     "part_pictures",
+    "read_specimens",
+    "read_specimens_job",
     "run",
     "track_traps",
     "track_traps_job",
