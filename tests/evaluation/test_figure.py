@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -31,3 +33,14 @@ def test_oblong_region_and_unwritable_target(movie, untrained, tmp_path):
     assert picture.shape[0] < 4 * 100 + 22
     with pytest.raises(CellSimError, match="no folder"):
         draw_figure(tmp_path / "absent" / "figure.png", movie, forecast)
+
+
+def test_of_several_samples_the_first_is_drawn(movie, untrained, tmp_path):
+    one = predict(movie, untrained, steps=1, at=5, **OPTIONS)
+    two = replace(one, frames=np.concatenate([one.frames, 0 * one.frames]))
+    first, several = (
+        np.asarray(Image.open(draw_figure(tmp_path / f"{n}.png", movie, forecast)))
+        for n, forecast in enumerate((one, two))
+    )
+    assert (first[:, 130:] == several[:, 130:]).all()
+    assert (first[:, :130] != several[:, :130]).any()  # the row is called by its sample

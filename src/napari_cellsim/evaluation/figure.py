@@ -27,6 +27,8 @@ _DIFFERENCE_RANGE = 0.25  # share of the display range at which the difference r
 def draw_figure(path: str | Path, movie: TimeLapse, forecast: Forecast) -> Path:
     """Draw a forecast as PNG: columns are frames; rows truth, prediction, difference and motion.
 
+    Of several samples the first is drawn.
+
     Grey values run from the 0.5 to the 99.5 percentile of the last visible frame in all pictures. The
     difference is prediction minus truth, red where too bright and blue where too dark, saturated at a quarter
     of that range. Motion is minus the backward flow, coloured by direction as the wheel shows.
@@ -68,7 +70,7 @@ def figure_jpeg(movie: TimeLapse, forecast: Forecast) -> bytes:
 def figure_of(movie: TimeLapse, forecast: Forecast) -> Image.Image:
     """Return the figure of `draw_figure` as a picture."""
     y0, y1, x0, x1 = region_of(movie, forecast)
-    predicted = np.asarray(forecast.frames)[0, :, 0]
+    samples, predicted = len(forecast.frames), np.asarray(forecast.frames)[0, :, 0]
     until = min(movie.n_times, forecast.at + 1 + len(predicted))
     frames = movie.array(slice(forecast.at, until), channel=forecast.channel, plane=forecast.plane)[
         :, y0:y1, x0:x1
@@ -84,7 +86,7 @@ def figure_of(movie: TimeLapse, forecast: Forecast) -> Image.Image:
 
     rows: list[tuple[str, list[Picture]]] = [
         ("truth", [grey(last), *map(grey, truth)]),
-        ("predicted", [grey(last), *map(grey, predicted)]),
+        (f"sample 1 of {samples}" if samples > 1 else "predicted", [grey(last), *map(grey, predicted)]),
         (
             "difference",
             [
