@@ -17,6 +17,8 @@ mpl.use("svg")
 import generator_figures as cellgan
 import matplotlib.pyplot as plt
 import numpy as np
+import quality_figures as quality
+import specimen_figures as specimens
 import training_figures as training
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -148,7 +150,13 @@ STYLE = {
 
 def main() -> None:
     """Write the pictures."""
-    drawn = {"sdc.svg": spatially_displaced_convolution, **cellgan.DRAWN, **training.DRAWN}
+    drawn = {
+        "sdc.svg": spatially_displaced_convolution,
+        **cellgan.DRAWN,
+        **training.DRAWN,
+        **specimens.DRAWN,
+        **quality.DRAWN,
+    }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -11,7 +11,6 @@ import torch
 from pydantic import Field, JsonValue
 from torch import Tensor
 
-from ...base import CellSimError
 from ...models import Model
 from ...nets.msggan.layers import Reduction, pyramid
 from .. import adversarial
@@ -135,11 +134,6 @@ class MSGGANRecipe(PictureRecipe):
             group = {"params": list(network.parameters()), "decay": c.schedule == "cosine"}
             self.optimisers[name] = torch.optim.Adam([group], c.lr, c.betas, eps=1e-8)
         self._likeness: Likeness | None = None
-        if c.duality_steps and not len(c.data.pictures("validation")):
-            raise CellSimError(
-                f"The duality gap needs validation pictures, of which {c.data.folder} has none; add pictures or set "
-                "duality_steps to 0."
-            )
 
     def batch(self, step: int, progress: float) -> CodedBatch:
         """Return pictures and codes."""
@@ -243,7 +237,8 @@ class MSGGANRecipe(PictureRecipe):
             self._pictures,
             description=f"Generates pictures of single specimens: {classes}.",
             metrics=values,
-            training=self._account(training) | {"classes": self._pictures.counts},
+            training=self._account(training)
+            | {"classes": self._pictures.counts, "notes": list(self._pictures.notes)},
         )
         networks = {"msggan": self.generator, "discriminator": self.discriminator}
         Model(self.config.model_name, "msggan", networks, about).save(path)
