@@ -81,7 +81,7 @@ class MSGGANConfig(RecipeConfig):
     reduction : {"mean", "bilinear"}
         How real pictures are reduced to the coarser scales; the thesis' code did the latter, see `pyramid`.
     duality_steps : int
-        Training steps of each copy for the duality gap, at every validation; 0 for none. It costs about three times as
+        Training steps of each copy for the duality gap, at every validation; 0 for none. It costs about as much as so
         many steps of training.
     model_name : str
         Name of the resulting model.
