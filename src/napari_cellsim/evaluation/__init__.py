@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .assessment import Answer, Assessment
     from .assessment_results import AssessmentResult
     from .bootstrap import bootstrap_interval, ratio_interval
+    from .calibrating import calibrate
     from .calibration import coverage, coverage_by_horizon, crps, diversity, energy_score, fit_calibration
     from .comparison import Comparison, compare_sequences
     from .curves import ErrorCurve, error_curve
@@ -42,6 +43,7 @@ _HOME = {
     "Report": "report",
     "assess": "forecast_study",
     "bootstrap_interval": "bootstrap",
+    "calibrate": "calibrating",
     "check_suffix": "study",
     "compare_distributions": "generative",
     "compare_models": "pairing",
@@ -80,6 +82,7 @@ __all__ = [
     "assess",
     "baselines",
     "bootstrap_interval",
+    "calibrate",
     "check_suffix",
     "compare_distributions",
     "compare_models",

@@ -172,8 +172,8 @@ class Comparison(JsonFile):
     def _certainty(self, horizon: HorizonSummary) -> Iterator[str]:
         found = horizon.interval_scores
         if found is not None and self.nominal_coverage is not None:
-            inside = text(found["cells_coverage"], 100) if "cells_coverage" in found else "–"
-            yield interval_line(self.nominal_coverage, text(found["coverage"], 100), inside)
+            inside = text(found["cells_coverage"], 100, 1) if "cells_coverage" in found else "–"
+            yield interval_line(self.nominal_coverage, text(found["coverage"], 100, 1), inside)
         own = horizon.scores["model"]
         if "crps" in own:
             best = min((horizon.scores[b]["crps"] for b in BASELINES), key=lambda e: _or_infinity(e.value))
@@ -301,10 +301,11 @@ def metric_of(scores: Scores, metric: str) -> float | None:
     return value
 
 
-def text(estimate: Estimate, factor: float = 1) -> str:
+def text(estimate: Estimate, factor: float = 1, digits: int = 3) -> str:
     """Return value and interval as text."""
     if estimate.value is None:
         return "–"
+    value = f"{factor * estimate.value:.{digits}f}"
     if estimate.low is None or estimate.high is None:
-        return f"{factor * estimate.value:.3f}"
-    return f"{factor * estimate.value:.3f} [{factor * estimate.low:.3f}, {factor * estimate.high:.3f}]"
+        return value
+    return f"{value} [{factor * estimate.low:.{digits}f}, {factor * estimate.high:.{digits}f}]"

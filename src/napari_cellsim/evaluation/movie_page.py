@@ -122,7 +122,7 @@ def _model(comparison: Comparison, command: str | None) -> str:
     horizons = comparison.horizons
     drawn = [
         _chart("Squared error", comparison, "mse", "MSE ·10³", 1000),
-        _skill(horizons),
+        _skill(comparison),
         _chart("Detail", comparison, "spectral", "spectral energy / true", 1, 1.0),
         _chart("Cells found where they are", comparison, "iou", "IoU", 1),
     ]
@@ -160,7 +160,11 @@ def _certainty(comparison: Comparison, command: str | None) -> list[str]:
         parts += [
             "<h3>Is it as sure as it says?</h3>",
             pages.paragraph(COVERAGE.format(nominal=100 * nominal)),
-            pages.charts(line_chart("Coverage", series, "steps ahead", "truth within, %", 100 * nominal)),
+            pages.charts(
+                line_chart(
+                    "Coverage; line: as it should be", series, "steps ahead", "truth within, %", 100 * nominal
+                )
+            ),
             pages.table(["steps", "should be, %", *map(_head, certain)], rows),
             pages.command(command),
         ]
@@ -168,7 +172,7 @@ def _certainty(comparison: Comparison, command: str | None) -> list[str]:
         parts += [
             "<h3>Possible futures</h3>",
             pages.paragraph(SAMPLES.format(n=comparison.samples)),
-            _table(comparison, TOGETHER),
+            _table(comparison, TOGETHER, own=f"model, {comparison.samples} samples together"),
             pages.command(command),
         ]
     return parts
@@ -198,9 +202,9 @@ def _chart(
     return line_chart(title, series, "steps ahead", label, reference)
 
 
-def _skill(horizons: Sequence[HorizonSummary]) -> str:
-    points = [_point(h.horizon, h.skill, 1) for h in horizons]
-    return line_chart("Skill against the best baseline", [("model", points)], "steps ahead", "skill", 0.0)
+def _skill(comparison: Comparison) -> str:
+    series = [(_name("model", comparison.mode), [_point(h.horizon, h.skill, 1) for h in comparison.horizons])]
+    return line_chart("Skill against the best baseline", series, "steps ahead", "skill", 0.0)
 
 
 def _point(x: float, estimate: Estimate | None, factor: float) -> Point:
@@ -210,11 +214,15 @@ def _point(x: float, estimate: Estimate | None, factor: float) -> Point:
     return Point(x, factor * estimate.value, *ends)
 
 
-def _table(comparison: Comparison, metrics: Sequence[str], skill: bool = False) -> str:
+def _table(
+    comparison: Comparison, metrics: Sequence[str], skill: bool = False, own: str | None = None
+) -> str:
+    """Return a table of metrics; `own` is the model's name in it."""
     rows, marked = [], []
     for horizon in comparison.horizons:
         for method in horizon.methods:
-            row: list[object] = [f"{horizon.horizon}", _name(method, comparison.mode)]
+            name = own if own and method == "model" else _name(method, comparison.mode)
+            row: list[object] = [f"{horizon.horizon}", name]
             row += [_estimate(horizon.scores[method], m) for m in metrics]
             if skill:
                 best = "best baseline" if method == horizon.best_baseline else ""

@@ -308,7 +308,9 @@ class Report(JsonFile):
         found = horizon.interval_scores
         if found is not None and self.nominal_coverage is not None:
             inside = None if found.cells is None else found.cells.coverage
-            yield interval_line(self.nominal_coverage, _number(found.coverage, 100), _number(inside, 100))
+            yield interval_line(
+                self.nominal_coverage, _number(found.coverage, 100, 1), _number(inside, 100, 1)
+            )
         own = horizon.model
         if own.crps is not None:
             best = min(s for b in BASELINES if (s := horizon.scores(b).crps) is not None)
@@ -345,5 +347,5 @@ def _cell(name: str, value: float | None) -> str:
     return f"{value:>14.2f}" if name == "psnr" else f"{value:>14.3f}"
 
 
-def _number(value: float | None, factor: float = 1) -> str:
-    return "–" if value is None else f"{factor * value:.3f}"
+def _number(value: float | None, factor: float = 1, digits: int = 3) -> str:
+    return "–" if value is None else f"{factor * value:.{digits}f}"
