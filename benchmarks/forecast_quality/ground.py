@@ -150,6 +150,7 @@ class Ground:
             "strata": {key: sorted({str(one) for one in of}) for key, of in strata.items()},
             **phantoms.SPLIT["phantom"]["grids"][self.size],
             "frames": phantoms.SPLIT["phantom"]["frames"],
+            "interval": self.interval,
             "history": measure.HISTORY,
             "starts": measure.STARTS,
             "horizons": measure.HORIZONS,
