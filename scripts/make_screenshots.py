@@ -20,6 +20,7 @@ os.environ.setdefault("CELLSIM_MODEL_DIR", tempfile.mkdtemp())  # the bundled mo
 import napari
 import screens_dataset
 import screens_evaluate
+import screens_forecast
 import screens_training
 from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
@@ -106,6 +107,30 @@ def forecast_running(out: Path) -> None:
     shoot(viewer, out / "forecast_running.png", pause=0.1)
     job.cancel()
     settle(3)
+    viewer.close()
+
+
+def forecast_samples(out: Path) -> None:
+    """Several possible futures; needs a model with a sampler."""
+    viewer, dock = open_viewer()
+    screens_forecast.samples(viewer, dock, settle)
+    shoot(viewer, out / "forecast_samples.png")
+    viewer.close()
+
+
+def forecast_uncertainty(out: Path) -> None:
+    """Where the forecast is sure; needs a model that knows it."""
+    viewer, dock = open_viewer()
+    screens_forecast.uncertainty(viewer, dock, settle)
+    shoot(viewer, out / "forecast_uncertainty.png")
+    viewer.close()
+
+
+def forecast_adapted(out: Path) -> None:
+    """The dock after an adaptation of three minutes."""
+    viewer, dock = open_viewer()
+    screens_forecast.adapted(viewer, dock, settle, minutes=3)
+    shoot(viewer, out / "forecast_adapted.png")
     viewer.close()
 
 
@@ -275,6 +300,9 @@ PICTURES: dict[str, Callable[[Path], None]] = {
         forecast_dock,
         forecast_light,
         forecast_running,
+        forecast_samples,
+        forecast_uncertainty,
+        forecast_adapted,
         overlays,
         models_dock,
         field,

@@ -69,7 +69,7 @@ def test_one_sample_needs_no_slider():
     assert frames.name.startswith("forecast (predicted)")
 
 
-def test_uncertainty_is_dark_where_the_forecast_is_sure():
+def test_uncertainty_veils_what_the_forecast_is_not_sure_of():
     viewer = ViewerModel()
     movie = viewer.add_image(np.zeros((6, 6, 8), np.uint16))
     forecast = samples_of(movie, 1)
@@ -79,8 +79,9 @@ def test_uncertainty_is_dark_where_the_forecast_is_sure():
     sure = Forecast(**{**vars(forecast), "uncertainty": width})
     (layer,) = [one for one in sure.add_to(viewer) if one.name.startswith("uncertainty")]
     assert layer.contrast_limits == [0.0, 250.0]
-    assert layer.blending == "additive"
-    assert np.allclose(layer.colormap.map([0.0])[0, :3], 0, atol=0.02)
+    veil = layer.colormap.map(np.linspace(0, 1, 9))[:, 3]
+    assert veil[0] == 0
+    assert (np.diff(veil) > 0).all()
     legend = layer.metadata["napari_cellsim"]["legend"]["uncertainty"]
     assert legend["brightest"] == 250.0
     assert legend["share"] == pytest.approx(0.25, rel=0.05)

@@ -149,7 +149,7 @@ def test_uncertainty_is_shown_when_ticked(unsure_dock, movie, small_models):
     (layer,) = part(viewer, "uncertainty")
     assert layer.visible
     assert layer.contrast_limits[0] == 0
-    assert f"±{layer.contrast_limits[1]:.3g} intensity units" in view.uncertainty_legend.text
+    assert f"±{layer.contrast_limits[1]:.0f} intensity units" in view.uncertainty_legend.text
     assert not view.uncertainty_legend.isHidden()
     box.value = False
     assert not layer.visible

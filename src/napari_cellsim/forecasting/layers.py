@@ -20,7 +20,10 @@ LayerData = tuple[Any, dict[str, Any], str]
 _MAX_ARROWS = 32  # per side and step: more of them make scrubbing slow and pictures unreadable
 _MAX_MAGNIFICATION = 20.0
 SAMPLE_AXIS = "sample"
-UNCERTAINTY_COLOURS = "inferno"
+# RGBA from sure to unsure: nothing lies over what is sure, and what is unsure can hardly be seen.
+UNCERTAINTY_COLOURS = (
+    (0.45, 0.05, 0.45, 0.0), (0.55, 0.1, 0.45, 0.1), (0.8, 0.25, 0.3, 0.4), (0.97, 0.5, 0.1, 0.7), (1.0, 0.9, 0.4, 0.9)
+)  # fmt: skip
 
 
 def layers_of(forecast: Forecast) -> list[LayerData]:
@@ -57,7 +60,7 @@ def _frames_layer(forecast: Forecast) -> LayerData:
 
 
 def _uncertainty_layer(forecast: Forecast) -> LayerData:
-    """Return the half-width of the interval, black where it is 0: added, it lights up what is not to be trusted.
+    """Return the half-width of the interval as a veil over what is not to be trusted, transparent where it is 0.
 
     The limits are the same for all steps, so that the layer brightens as the forecast grows older.
     """
@@ -69,10 +72,9 @@ def _uncertainty_layer(forecast: Forecast) -> LayerData:
     legend = {"uncertainty": {"brightest": brightest, "share": brightest / max(high - low, 1e-12)}}
     options = _options(forecast, "uncertainty", "uncertainty", legend=legend)
     options |= {
-        "colormap": UNCERTAINTY_COLOURS,
+        "colormap": {"colors": np.array(UNCERTAINTY_COLOURS), "name": "uncertainty"},
         "contrast_limits": (0.0, brightest if brightest > 0 else 1.0),
-        "blending": "additive",
-        "opacity": 0.7,
+        "blending": "translucent_no_depth",
         "visible": False,
     }
     return _in_layer_axes(forecast, forecast.uncertainty[:, :, None]), options, "image"

@@ -99,11 +99,11 @@ class AdaptDesk:
         self._learned: dict[Path, Adaptation] = {}
         self.last: Adaptation | None = None
 
-    def work(self, request: Any, minutes: float | None) -> Any:
+    def work(self, request: Any, minutes: float | None, steps: int) -> Any:
         """Return the job that adapts the model of a request, for `JobDock`."""
         minutes = float(self._form.minutes.value) if minutes is None else minutes
         taken = {entry.name for entry in model_list.available()}
-        return lambda token: adapt_work(request, minutes, taken, token)
+        return lambda token: adapt_work(request, minutes, steps, taken, token)
 
     def show(self, found: Adaptation) -> Iterator[None]:
         """Say what came of it; a model that got better is put on the list and chosen."""

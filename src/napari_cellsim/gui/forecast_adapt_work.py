@@ -54,7 +54,7 @@ class Adaptation:
 
 
 def adapt_work(
-    request: ForecastRequest, minutes: float, taken: set[str], token: JobToken
+    request: ForecastRequest, minutes: float, steps: int, taken: set[str], token: JobToken
 ) -> Generator[Event, None, Adaptation]:
     """Read the movie, load the model, adapt it, and put it where the docks find it.
 
@@ -64,6 +64,8 @@ def adapt_work(
         Of a forecast with that model from the last frame to learn from.
     minutes : float
         Time to spend.
+    steps : int
+        Instead, if not 0: optimiser steps after which the choice is made.
     taken : set of str
         Names that the adapted model must not have.
     token : JobToken
@@ -88,6 +90,7 @@ def adapt_work(
             model,
             at=request.at,
             minutes=minutes,
+            steps=steps,
             channel=request.channel,
             plane=request.plane,
             device=request.device,

@@ -11,7 +11,7 @@ from ..base import CellSimError
 from ..forecasting.prediction import Mode
 from . import model_list
 from .generate_widgets import SeedField, add_row
-from .widgets import line, say
+from .widgets import form, line, say
 
 MOST_SAMPLES = 16
 ANSWERS = {"best estimate (mean)": "mean", "one possible future (sample)": "sample"}
@@ -50,19 +50,22 @@ class AnswerForm:
         )
         self.seed = SeedField("The same seed makes the same samples; sample s uses seed + s.")
         self.sentence = line("What the answer is")
-        self.rows = (self.answer, self.samples)
+        self._answer_row = form(
+            self.answer
+        )  # of its own: its words need the width that a common label column takes
+        self.rows = (self.samples,)
         self.answer.changed.connect(self._show)
         self._samplable = False
 
     def complete(self, page: QWidget) -> None:
-        """Add to the page with the `rows` what is no magicgui widget: the sentence and the seed."""
+        """Add to the page with the `rows` what is no magicgui widget: the answer, the sentence and the seed."""
         layout = page.layout()
         assert isinstance(layout, QFormLayout)
         self._layout = layout
-        row, _ = layout.getWidgetPosition(self.answer.native)
-        layout.insertRow(row + 1, self.sentence)
         row, _ = layout.getWidgetPosition(self.samples.native)
-        add_row(page, "Seed", self.seed, row + 1)
+        layout.insertRow(row, self._answer_row)
+        layout.insertRow(row + 1, self.sentence)
+        add_row(page, "Seed", self.seed, row + 3)
         self._show()
 
     def offer(self, model: str | Path | None) -> None:

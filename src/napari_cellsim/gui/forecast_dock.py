@@ -178,7 +178,7 @@ class ForecastDock(JobDock):
         self._form.layer.value = layer
         return layer
 
-    def adapt(self, layer: Any = None, minutes: float | None = None, **choices: Any) -> Job:
+    def adapt(self, layer: Any = None, minutes: float | None = None, steps: int = 0, **choices: Any) -> Job:
         """Let a copy of the chosen model learn from the movie up to the last frame, and choose it if that helped.
 
         Parameters
@@ -187,6 +187,8 @@ class ForecastDock(JobDock):
             The movie.
         minutes : float, optional
             Time to spend.
+        steps : int
+            Instead of a time: optimiser steps after which the choice is made; the result is then always the same.
         **choices
             at, model, channel, plane, device, pixel_size, interval: as for `run`.
 
@@ -201,7 +203,7 @@ class ForecastDock(JobDock):
             If something about the input is wrong, or a job is running in this dock.
         """
         source, request = self._asked(layer, choices)
-        work = self._adapting.work(request, minutes)
+        work = self._adapting.work(request, minutes, steps)
         return self._start(work, f"Adapting to {source.name}", self._adapting.show)
 
     def save_adapted(self, path: str | Path) -> Job:

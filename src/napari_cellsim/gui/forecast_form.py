@@ -29,7 +29,7 @@ OVERLAYS = {
     "uncertainty": (
         "Uncertainty",
         False,
-        "Half-width of the 68 % interval of each pixel, in intensity units: bright = do not trust",
+        "Half-width of the 68 % interval of each pixel, in intensity units, as a veil: bright = do not trust",
     ),
 }
 _UNSURE = "Only for a best estimate of a model that says how sure it is; this model or answer does not."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
@@ -70,14 +69,17 @@ class UncertaintyLegend(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        colours = ensure_colormap(UNCERTAINTY_COLOURS).map(np.linspace(0, 1, _SIZE))[:, :3]
-        pixels = np.repeat(np.round(colours * 255).astype(np.uint8)[None], _BAR, axis=0)
+        table = np.array(UNCERTAINTY_COLOURS)
+        at, knots = np.linspace(0, 1, _SIZE), np.linspace(0, 1, len(table))
+        *rgb, alpha = (np.interp(at, knots, column) for column in table.T)
+        over_grey = np.stack([alpha * channel + (1 - alpha) * 0.5 for channel in rgb], axis=-1)
+        pixels = np.repeat(np.round(over_grey * 255).astype(np.uint8)[None], _BAR, axis=0)
         picture = QImage(pixels.tobytes(), _SIZE, _BAR, 3 * _SIZE, QImage.Format.Format_RGB888)
         bar = QLabel()
         bar.setPixmap(QPixmap.fromImage(picture))
         bar.setFixedSize(_SIZE, _BAR)
         bar.setAccessibleName("Colour bar of the uncertainty")
-        bar.setToolTip("Dark: the forecast is sure of the pixel. Bright: do not trust it.")
+        bar.setToolTip("Grey, as the picture: the forecast is sure of the pixel. Bright: do not trust it.")
         self._text = line("What the uncertainty means")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -104,6 +106,10 @@ class UncertaintyLegend(QWidget):
         if found is not None:
             say(
                 self._text,
-                f"Uncertainty: brightest is ±{found['brightest']:.3g} intensity units ({found['share']:.0%} of the "
-                "picture's range) or more; 68 % of pixels should end up inside ±.",
+                f"Uncertainty: brightest is ±{_plain(found['brightest'])} intensity units or more, "
+                f"{found['share']:.0%} of the picture's range. 68 % of pixels should end up within ±.",
             )
+
+
+def _plain(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
