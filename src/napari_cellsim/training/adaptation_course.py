@@ -30,7 +30,9 @@ STAGE: Stage = "default"
 LEARNING_RATE = 2e-4
 ROLL_OUT = HORIZON  # frames predicted in a row, where the past is long enough
 CROP, BATCH = 128, 4
-WARM_UP = 10  # steps until the full rate: the optimiser's first ones are as large as their direction is unsure
+WARM_UP = (
+    10  # steps until the full rate: the optimiser's first ones are as large as their direction is unsure
+)
 AVERAGE = 0.97  # decay of the running average of the weights
 MARGIN = 0.01  # a smaller gain may well be chance: the best of several measurements is chosen
 _CHECKS = 8  # measurements on the held-out frames, if the budget is in steps
