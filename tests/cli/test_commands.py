@@ -148,6 +148,46 @@ def test_phantom_explains_wrong_planes(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_phantom_writes_a_folder_of_shells_per_class(run, tmp_path):
+    from PIL import Image
+
+    from napari_cellsim import datasets, phantom
+
+    out = tmp_path / "shells"
+    result = run(
+        "phantom", "--specimen", "shells", "--out", out, "--per-class", 10, "--size", 32, "--seed", 4
+    )
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["shells"]
+    expected = phantom.simulate_shells(40, 4, size=32)
+    picture = np.asarray(Image.open(out / "agglutinated" / "agglutinated_00003.png"))
+    np.testing.assert_array_equal(picture, expected.images[4 * 3 + 2].transpose(1, 2, 0))
+    found = datasets.read_specimens(out, 32)
+    assert found.counts == {
+        name: {"train": 8, "validation": 1, "test": 1} for name in sorted(phantom.SHELL_CLASSES)
+    }
+    again = run("phantom", "--specimen", "shells", "--out", out, "--per-class", 1)
+    assert again.exit_code == 2
+    assert "there already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--specimen", "shells", "--frames", "3"], "--frames"),
+        (["--specimen", "shells", "--trap", "round"], "--trap"),
+        (["--specimen", "shells", "--size", "2000"], "2000 px"),
+        (["--per-class", "3"], "--per-class"),
+        (["--ground", "dark"], "--ground"),
+    ],
+)
+def test_phantom_refuses_what_the_specimen_has_not(run, tmp_path, options, word):
+    result = run("phantom", "--out", tmp_path / "x", *options)
+    assert result.exit_code == 2
+    assert word in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_models_are_listed_and_shown(run, files, tmp_path, monkeypatch):
     monkeypatch.setenv("CELLSIM_MODEL_DIR", str(files))
     listing = run("models")

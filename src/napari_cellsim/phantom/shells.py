@@ -90,21 +90,40 @@ def simulate_shells(
     JobCancelled
         If the token was cancelled.
     """
-    names = _checked(n, seed, size, classes, channels, ground)
+    names = _checked(n, seed, classes, channels, ground)
+    _check_size(size)
     images = np.empty((n, channels, size, size), np.uint8)
     masks = np.empty((n, size, size), bool)
     for i in range(n):
         if token is not None:
             token.check()
-        picture, masks[i] = _specimen(names[i % len(names)], seed, i // len(names), size, ground)
+        picture, masks[i] = photograph_specimen(names[i % len(names)], seed, i // len(names), size, ground)
         images[i] = picture if channels == 3 else np.rint(np.tensordot(_GREY, picture, 1))
     return ShellPictures(images, np.arange(n, dtype=np.int64) % len(names), names, masks, seed)
 
 
-def _specimen(
-    name: str, seed: int, number: int, size: int, ground: str
+def photograph_specimen(
+    name: str, seed: int, number: int, size: int, ground: Literal["dark", "bright", "both"] = "dark"
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return one photograph (3, H, W) and its mask (H, W)."""
+    """Return one photograph (3, H, W) and its mask (H, W): the picture that `simulate_shells` has too.
+
+    Parameters
+    ----------
+    name : str
+        Its class.
+    seed, number : int
+        Seed, and number within the class.
+    size : int
+        Height and width, px.
+    ground : {"dark", "bright", "both"}
+        What it lies on.
+
+    Raises
+    ------
+    CellSimError
+        If the size is below 16 or above 1024 px.
+    """
+    _check_size(size)
     key = [seed, 61, SHELL_CLASSES.index(name), number]
     body, scenery, camera, coin = (np.random.default_rng([*key, part]) for part in range(4))
     bright = coin.random() < 0.5 if ground == "both" else ground == "bright"
@@ -115,9 +134,7 @@ def _specimen(
     return picture, mask
 
 
-def _checked(
-    n: int, seed: int, size: int, classes: Sequence[str], channels: int, ground: str
-) -> tuple[str, ...]:
+def _checked(n: int, seed: int, classes: Sequence[str], channels: int, ground: str) -> tuple[str, ...]:
     names = (classes,) if isinstance(classes, str) else tuple(classes)
     unknown = [name for name in names if name not in SHELL_CLASSES]
     if unknown or not names or len(set(names)) < len(names):
@@ -129,10 +146,13 @@ def _checked(
         raise CellSimError(
             f"{n} pictures with the seed {seed} cannot be made: give at least 1, and a seed not below 0."
         )
-    if not _SMALLEST <= size <= _LARGEST:
-        raise CellSimError(f"Shells cannot be drawn with {size} px: choose {_SMALLEST} to {_LARGEST}.")
     if channels not in (1, 3):
         raise CellSimError(f"Shell pictures have 1 channel (grey) or 3 (colour), not {channels}.")
     if ground not in ("dark", "bright", "both"):
         raise CellSimError(f"There is no ground {ground!r} to lay shells on: choose dark, bright or both.")
     return names
+
+
+def _check_size(size: int) -> None:
+    if not _SMALLEST <= size <= _LARGEST:
+        raise CellSimError(f"Shells cannot be drawn with {size} px: choose {_SMALLEST} to {_LARGEST}.")
