@@ -99,6 +99,8 @@ def test_a_copying_model_learns_to_do_better(model, result):
     assert "frames 8 to 11" in result.message
     assert result.model.hash != before
     assert model.hash == before  # the given one is left as it was
+    assert not result.model.network._forward_pre_hooks
+    assert not result.model.network.training
 
     # also on frames that nobody has seen
     errors = []
@@ -206,6 +208,25 @@ def test_a_cancelled_job_leaves_nothing_behind(alone, tmp_path, monkeypatch, how
         with pytest.raises(JobCancelled):
             run(job)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_stops_before_its_next_prediction(alone, monkeypatch):
+    token, ended = JobToken(), []
+    draw, step = adaptation_course.SDCNetRecipe.batch, adaptation_course.Lesson.step
+
+    def drawn(self, *arguments):
+        token.cancel()
+        return draw(self, *arguments)
+
+    def done(self, *arguments):
+        step(self, *arguments)
+        ended.append(arguments)
+
+    monkeypatch.setattr(adaptation_course.SDCNetRecipe, "batch", drawn)
+    monkeypatch.setattr(adaptation_course.Lesson, "step", done)
+    with pytest.raises(JobCancelled):
+        adapted(alone, token=token)
+    assert ended == []
 
 
 def test_five_frames_are_enough_and_four_are_not(alone):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .adaptation import Past
 
 STAGE: Stage = "default"
-LEARNING_RATE = 2e-4
+LEARNING_RATE = 5e-4
 ROLL_OUT = HORIZON  # frames predicted in a row, where the past is long enough
 CROP, BATCH = 128, 4
 WARM_UP = (
@@ -50,9 +50,11 @@ class Lesson:
         Where.
     seed : int
         Seed of torch.
+    token : JobToken
+        Cancelling it stops a step before the next frame is predicted.
     """
 
-    def __init__(self, config: SDCNetConfig, device: torch.device, seed: int) -> None:
+    def __init__(self, config: SDCNetConfig, device: torch.device, seed: int, token: JobToken) -> None:
         torch.manual_seed(seed)
         self.recipe = SDCNetRecipe(config)
         self.recipe.modules.to(device)
@@ -61,6 +63,8 @@ class Lesson:
         self.recipe.stepping = Stepping(processes=Processes(device))
         self.device = device
         self.average = WeightAverage(self.recipe, AVERAGE)
+        network: nn.Module = self.recipe.network
+        self._watch = network.register_forward_pre_hook(lambda *_: token.check() if token.cancelled else None)
 
     def step(self, number: int, share: float) -> None:
         """Do an optimiser step, the rates being those at a share of the whole course."""
@@ -82,6 +86,7 @@ class Lesson:
 
     def network(self) -> nn.Module:
         """Return the network with the averaged weights, ready for use; ends the lesson."""
+        self._watch.remove()
         self.recipe.modules.load_state_dict(self.average.values, strict=False)
         network: nn.Module = self.recipe.network
         return network.cpu().eval().requires_grad_(True)
@@ -179,7 +184,7 @@ class Course:
         best = yield from self._choose()
         if not self.after <= (1 - MARGIN) * self.before:
             return None
-        lesson = Lesson(self._config(None), self.device, self.seed)
+        lesson = Lesson(self._config(None), self.device, self.seed, self.token)
         for number, share in enumerate(self._shares[:best]):
             self._wait()
             yield self._progress(f"Learning from all frames, step {number + 1} of {best}", number, best)
@@ -205,7 +210,7 @@ class Course:
         """Learn from the frames before the held-out ones; return the number of steps with the least error there."""
         yield self._progress("Measuring the model as it is")
         held_out = HeldOut(self.past.images, self.first, self.past.history, self.token)
-        lesson = Lesson(self._config(self.first - 1), self.device, self.seed)
+        lesson = Lesson(self._config(self.first - 1), self.device, self.seed, self.token)
         began = time.monotonic()
         self.before = lesson.measure(held_out)
         since, best = time.monotonic(), 0
