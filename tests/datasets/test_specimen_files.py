@@ -104,6 +104,13 @@ def test_jpegs(mode, tmp_path):
     assert np.abs(found - np.asarray(smooth.convert("RGB"), float)).mean() < 4
 
 
+@pytest.mark.parametrize("mode", ["YCbCr", "CMYK"])
+def test_other_colour_spaces_of_tiff(mode, tmp_path):
+    Image.fromarray(COLOUR).convert(mode).save(tmp_path / "p.tif")
+    found = read_photograph(tmp_path / "p.tif").colour / 257
+    assert np.abs(found - COLOUR).mean() < 3
+
+
 def test_cameras_turn_is_undone(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter

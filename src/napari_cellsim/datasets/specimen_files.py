@@ -16,6 +16,7 @@ from ..base import CellSimError
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_PLAIN = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE")  # Pillow converts the others
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow does
 
 
@@ -165,13 +166,7 @@ def _tiff(path: Path) -> Photograph:
 
     with tifffile.TiffFile(path) as file:
         series, page = file.series[0], file.series[0].keyframe
-        if page.photometric is None or page.photometric.name not in (
-            "MINISBLACK",
-            "MINISWHITE",
-            "RGB",
-            "PALETTE",
-            "YCBCR",
-        ):
+        if page.photometric is None or page.photometric.name not in _PLAIN:
             return _pillow(path)
         pixels, axes = np.asarray(series.asarray()), series.axes
         for axis in range(len(axes) - 1, -1, -1):
