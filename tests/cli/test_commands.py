@@ -14,6 +14,7 @@ import tifffile
 import napari_cellsim
 from napari_cellsim.cli import app
 from napari_cellsim.data import open_timelapse
+from napari_cellsim.models import FORMAT_VERSION
 
 COMMANDS = (
     "demo",
@@ -196,7 +197,7 @@ def test_models_are_listed_and_shown(run, files, tmp_path, monkeypatch):
     assert "sdcnet" in listing.stdout
     assert str(files) in listing.stdout
     card = run("models", "untrained")
-    assert json.loads(card.stdout[card.stdout.index("{") :])["format_version"] == 1
+    assert json.loads(card.stdout[card.stdout.index("{") :])["format_version"] == FORMAT_VERSION
     wrong = run("models", "absent")
     assert wrong.exit_code == 2
     assert "'absent'" in wrong.stderr
