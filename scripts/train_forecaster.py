@@ -1,0 +1,167 @@
+"""Train the bundled forecasting model `sdcnet-default`: data, mean forecast, uncertainty, sampler, calibration, export.
+
+Every stage may be interrupted and started again; it continues where it was. A finished stage is skipped. The mean
+forecast is that of the quality suite (variant of the same name), trained longer and on more kinds of pictures.
+
+    python scripts/train_forecaster.py data mean uncertainty sampler export --data DIR --runs DIR
+    python benchmarks/forecast_quality/run.py --work DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import napari_cellsim as cs
+from napari_cellsim.models import Model
+from napari_cellsim.training import RunFolder, StepLogged, Validated, sdcnet_run, train, write_run
+from napari_cellsim.training.sequences import find_sequences, import_frames
+from napari_cellsim.training.simulated import generate_phantoms
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "benchmarks" / "forecast_quality"))
+import modes  # noqa: E402
+import phantoms  # noqa: E402
+
+SPLIT = json.loads((HERE / "training_split.json").read_text())
+WEIGHTS = HERE.parent / "src" / "napari_cellsim" / "weights"
+STAGES = ("data", "mean", "uncertainty", "sampler", "export")
+STEPS = {"mean": 6000, "uncertainty": 400, "sampler": 1500}
+RECIPE_STAGE = {"mean": "default", "uncertainty": "uncertainty", "sampler": "sampler"}
+VARIED = range(3000000, 3000300)  # seeds of phantoms that vary in everything
+NAME = "sdcnet-default"
+
+
+def main() -> None:
+    options = parse()
+    for stage in options.stages:
+        print(f"== {stage}", flush=True)
+        if stage == "data":
+            make_data(options)
+        elif stage == "export":
+            export(options)
+        else:
+            run_stage(stage, options)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stages", nargs="+", choices=STAGES, help="stages to run, in this order")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="store of training sequences, outside the repository"
+    )
+    parser.add_argument("--runs", type=Path, required=True, help="folder for the run folders")
+    parser.add_argument(
+        "--real", type=Path, default=HERE.parents[1] / "shared" / "data", help="folder of the real movies"
+    )
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the exported model")
+    parser.add_argument("--threads", type=int, default=2, help="threads that train")
+    parser.add_argument("--device", default="cpu", help="where to train: cpu (default), cuda")
+    for stage, steps in STEPS.items():
+        parser.add_argument(f"--steps-{stage}", type=int, default=steps, help=f"default {steps}")
+    return parser.parse_args()
+
+
+def make_data(options: argparse.Namespace) -> None:
+    """Simulate the suite's phantoms, those that vary in everything, and import the real frames that may be seen."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for part in ("validation", "test", "train"):
+        phantoms.simulate(options.data, part)
+    store = options.data / "small"
+    grid = phantoms.SPLIT["phantom"]["grids"]["small"]
+    for _ in generate_phantoms(options.data / "varied", VARIED, **grid):
+        pass
+    together = options.data / "bundle"
+    (together / "train").mkdir(parents=True, exist_ok=True)
+    for folder in (*(store / "train").iterdir(), *(options.data / "varied").iterdir()):
+        link(together / "train" / folder.name, folder)
+    link(together / "validation", store / "validation")
+    for real in SPLIT["real"]:
+        path = options.real / real["file"]
+        if not path.is_file():
+            print(f"{path} is not here; training without it")
+            continue
+        frames = cs.open_timelapse(path).array(slice(*real["frames"]))
+        import_frames(
+            together / "real",
+            path.name.split(".")[0],
+            frames,
+            pixel_size=real["pixel_size"],
+            interval=real["interval"],
+            target_pixel_size=grid["pixel_size"],
+            strides=tuple(real["strides"]),
+        )
+
+
+def link(path: Path, target: Path) -> None:
+    """Make a symbolic link that may be there already."""
+    if not path.is_symlink():
+        path.symlink_to(target.resolve())
+
+
+def run_stage(stage: str, options: argparse.Namespace) -> None:
+    """Train one stage in its run folder."""
+    folder = RunFolder(options.runs / stage)
+    start = "" if stage == "mean" else str(RunFolder(options.runs / "mean").final)
+    real = 0.12 if (options.data / "bundle" / "real").is_dir() else 0.0
+    settings: dict[str, Any] = {"head_lr": 3e-3} if stage == "uncertainty" else {}
+    config, schedule = sdcnet_run(
+        "default",
+        RECIPE_STAGE[stage],  # type: ignore[arg-type]
+        options.data / "bundle",
+        start=start,
+        flow_model="",
+        segmentation_model="",
+        data={"seed": STAGES.index(stage), "validation_sequences": 24, "real_share": real},
+        fit={
+            "steps": getattr(options, f"steps_{stage}"),
+            "threads": options.threads,
+            "device": options.device,
+            "seed": STAGES.index(stage),
+            "log_every": 50,
+            "validate_every": 1000,
+            "checkpoint_every": 250,
+        },
+        model_name=NAME,
+        **settings,
+    )
+    if folder.state().get("status") == "finished":
+        return
+    write_run(folder.path, "sdcnet", config, schedule)
+    for event in train(folder.path):
+        if isinstance(event, StepLogged):
+            losses = " ".join(f"{name} {value:.4f}" for name, value in event.losses.items())
+            print(f"{event.step} ({event.progress:.1%}) {losses}", flush=True)
+        elif isinstance(event, Validated):
+            print("validation", {name: round(value, 4) for name, value in event.metrics.items()}, flush=True)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Join mean, uncertainty and sampler in one model, calibrate it on the validation phantoms, and store it."""
+    model = cs.load_model(RunFolder(options.runs / "uncertainty").final)
+    networks = dict(model.networks)
+    drawn = RunFolder(options.runs / "sampler").final
+    card = model.card
+    if drawn.is_file():
+        sampler = cs.load_model(drawn)
+        networks["sampler"] = sampler.networks["sampler"]
+        card.training = {**card.training, "sampler": sampler.card.training}
+    mean = cs.load_model(RunFolder(options.runs / "mean").final)
+    card.training = {**card.training, "mean": mean.card.training}
+    card.metrics = mean.card.metrics
+    whole = Model(NAME, "sdcnet", networks, card)
+    card.calibration = modes.calibrate(whole, find_sequences(options.data / "small" / "validation"))
+    options.weights.mkdir(parents=True, exist_ok=True)
+    target = options.weights / f"{NAME}.safetensors"
+    digest = whole.save(target, half=True)
+    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {digest[:12]}")
+
+
+if __name__ == "__main__":
+    main()
