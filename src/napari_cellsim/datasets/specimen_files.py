@@ -71,7 +71,8 @@ class Photograph:
             edge &= self.alpha > 32767
         if not edge.any():
             return np.zeros(3, np.float32)
-        return np.median(self.colour[edge], axis=0).astype(np.float32) / 65535
+        median: NDArray[np.float32] = np.median(self.colour[edge], axis=0).astype(np.float32) / 65535
+        return median
 
     def square(self, size: int, fit: str) -> NDArray[np.float32]:
         """Return colours times opacity, and opacity, (4, size, size), 0 to 1.
@@ -219,5 +220,6 @@ def _sixteen_bits(pixels: NDArray[Any]) -> NDArray[np.uint16]:
     if pixels.dtype.kind == "f":
         if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
             raise ValueError("it holds decimal numbers that are not all between 0 and 1")
-        return np.rint(pixels * 65535).astype(np.uint16)
+        rounded: NDArray[np.uint16] = np.rint(pixels * 65535).astype(np.uint16)
+        return rounded
     raise ValueError(f"its pixels are of the type {pixels.dtype}, not of 8 or 16 bits")
