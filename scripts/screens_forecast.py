@@ -42,7 +42,9 @@ def uncertainty(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
 
 def adapted(viewer: Any, dock: Any, settle: Callable[..., None], minutes: float) -> None:
     """Show what came of adapting."""
-    dock.adapt(at=14, minutes=minutes).wait()
+    viewer.dims.set_point(0, 140.0)
+    dock._view.adapt.minutes.value = minutes
+    dock.adapt().wait()
     dock._view.adapt_box.expand(animate=False)
     settle()
     dock.scroll_to_results()

@@ -107,7 +107,7 @@ class UncertaintyLegend(QWidget):
             say(
                 self._text,
                 f"Uncertainty: brightest is ±{_plain(found['brightest'])} intensity units or more, "
-                f"{found['share']:.0%} of the picture's range. 68 % of pixels should end up within ±.",
+                f"{100 * found['share']:.0f} % of the picture's range. 68 % of pixels should end up within ±.",
             )
 
 
