@@ -168,7 +168,31 @@ def targets(content: dict[str, Results]) -> str:
         "*met* and *missed* are said of the measured mean; “interval reaches across” means that other test "
         "sequences of the same kind might have turned it."
     )
-    return "\n".join([*lines, "", note])
+    return "\n".join([*lines, "", note, *possible(content)])
+
+
+def possible(content: dict[str, Results]) -> Iterator[str]:
+    """Yield what was possible at all: the error left by the true motion, and by the noise of the camera."""
+    for words, row, study in subjects(content):
+        limit = study["forecasters"].get("true_motion")
+        if limit is None:
+            continue
+        ratios, noise = limit["mse_ratio"], study["protocol"]["noise"]
+        copied = study["forecasters"]["blurred_copy_last"]["scores"]
+        blurred = [
+            f"{own['mse']['value'] / copied[h]['mse']['value']:.2f} at {h}"
+            for h, own in row["scores"].items()
+        ]
+        left = [f"{ratio['value']:.2f} {frames(h)}" for h, ratio in ratios.items()]
+        grain = [f"{ratio['value']:.2f} at {h}" for h, ratio in noise.items()]
+        yield ""
+        yield (
+            f"**What is possible at all** ({words}): the last frame, moved by the *true* future motion and "
+            f"blurred as much as helps, has an MSE of {listed(left)}, as a share of the best baseline's. No "
+            "forecast knows that motion; only drawing what was not there before can go below. The noise of the "
+            f"true frame alone is {listed(grain)}. Against the blurred copy alone, which was the baseline of the "
+            f"prototypes that the goals were derived from, the forecast has {listed(blurred)}."
+        )
 
 
 def verdict(met: bool, sure: bool = True, possible: bool = False) -> str:
@@ -184,7 +208,7 @@ def similarity(words: str, row: Results, study: Results) -> Iterator[str]:
         rivals = {
             name: one
             for name, one in study["forecasters"].items()
-            if one is not row and one["kind"] != "ours" and "winner_versus" in one
+            if one is not row and one["kind"] in ("baseline", "competitor") and "winner_versus" in one
         }
         if not rivals:
             continue

@@ -94,14 +94,16 @@ def measured(row: Results, horizon: str, metric: str) -> dict[str, float] | None
 
 def best_rows(rows: Results, horizon: str) -> dict[str, str]:
     """Return which row has the best mean of each metric that has a best."""
-    found = {}
+    best = {}
     for metric, title in COLUMNS.items():
         values = {
-            n: m["value"] for n, row in rows.items() if (m := measured(row, horizon, metric)) is not None
+            name: found["value"]
+            for name, row in rows.items()
+            if row["kind"] != "limit" and (found := measured(row, horizon, metric)) is not None
         }
         if values and not title.endswith("1"):
-            found[metric] = (max if title.endswith("↑") else min)(values, key=lambda n: values[n])
-    return found
+            best[metric] = (max if title.endswith("↑") else min)(values, key=lambda n: values[n])
+    return best
 
 
 def ablation_table(results: Results) -> Iterator[str]:

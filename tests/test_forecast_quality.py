@@ -26,7 +26,7 @@ SIDE = 48
 def suite() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(SUITE))
-        names = ("phantoms", "competitors", "measure", "summary", "real")
+        names = ("phantoms", "competitors", "measure", "limits", "summary", "real")
         yield SimpleNamespace(**{name: import_module(name) for name in names})
 
 
@@ -129,6 +129,34 @@ def test_classical_flow_goes_on_and_tuning_knows_when_to_stop(suite: Any) -> Non
     assert suite.competitors.tune_flow([(moving[:3], moving[3:])])[0][0] == 1.0
     halted = np.repeat(moving[2:3], 3, axis=0)
     assert {share for share, _ in suite.competitors.tune_flow([(moving[:3], halted)])} == {0.0}
+
+
+def test_limits_of_a_drifting_movie(suite: Any, tmp_path: Path) -> None:
+    """A texture that drifts, so that true motion explains all but the camera's noise."""
+    generator = np.random.default_rng(1)
+    texture = 1000 * gaussian_filter(generator.normal(size=(SIDE, SIDE)), 2.5, mode="wrap")
+    drifting = np.stack([shift(texture, (0, t), order=1, mode="grid-wrap") for t in range(12)])
+    flow = np.zeros((11, 2, SIDE, SIDE), np.float16)
+    flow[:, 0] = -1
+    info = {"random": True, "trap": "round", "focus": 0.0, "pixel_size": 0.216, "interval": 10.0}
+    semantic = np.zeros((12, SIDE, SIDE), np.uint8)
+    arrays = {"semantic": semantic, "flow": flow, "valid": np.ones((11, SIDE, SIDE), bool)}
+    write_sequence(tmp_path / "drift", arrays | {"images": drifting}, info)
+    [sequence] = find_sequences(tmp_path)
+    start = next(suite.measure.starts(sequence))
+    frames = suite.limits.moved(sequence, 2, start.history[-1])
+    np.testing.assert_allclose(frames[:, :, 8:], start.future[:, :, 8:], atol=1e-5)
+    predicted = suite.limits.true_motion([sequence], [sequence])(start.history, 7)
+    errors = [((one - start.future)[:, :, 8:] ** 2).mean() for one in (predicted, start.history[-1:])]
+    assert errors[0] < 0.02 * errors[1]
+
+
+def test_noise_of_a_still_movie(suite: Any, tests: list[Sequence]) -> None:
+    found = suite.limits.noise(tests)
+    for horizon, row in found.items():
+        spans = [np.ptp(one.images[at + horizon]) for one in tests[:1] for at in suite.measure.STARTS]
+        expected = np.mean([50.0**2 / span**2 for span in spans])
+        assert row["mse"][0] == pytest.approx(expected, rel=0.08)
 
 
 def scores(errors: list[float]) -> dict[int, dict[str, list[float | None]]]:

@@ -168,6 +168,21 @@ def test_goals_are_said_to_be_met_or_missed(script: ModuleType, content: dict[st
     assert (outcome[goal, "good movie"], outcome[goal, "bad movie"]) == ("**met**", "**missed**")
 
 
+def test_what_is_possible_is_said_beside_the_goals(script: ModuleType, content: dict[str, Any]) -> None:
+    results = content["forecast_quality"]["results"]
+    assert "possible at all" not in script.page(content)["targets"]
+    rows = results["forecasters"]
+    rows["true_motion"] = row("limit", "limit", 0.625, 0.9, winner_versus=rows["copy_last"]["winner_versus"])
+    rows["blurred_copy_last"] = row("blurred copy", "baseline", 1.0, 0.5)
+    results["protocol"]["noise"] = {h: estimate(0.125) for h in HORIZONS}
+    texts = script.page(content)
+    assert "MSE of 0.62 1 frame ahead, 0.62 3 frames ahead" in texts["targets"]
+    assert "alone is 0.12 at 1," in texts["targets"]
+    assert "the forecast has 1.00 at 1," in texts["targets"]
+    assert "best other is limit" not in texts["targets"]  # it knows the future, and is no rival
+    assert "| limit | 0.625 (" in texts["comparison"]
+
+
 def test_the_answer_in_words(script: ModuleType, content: dict[str, Any]) -> None:
     text = script.page(content)["answer"]
     assert "(bundled model `toy`, 256 × 256 px) is 50 % less (44 % to 56 %) 1 frame ahead" in text

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import limits
 import measure
 import modes
 import phantoms
@@ -43,18 +44,22 @@ class Ground:
         self.interval: float = self.tests[0].info["interval"]
         self.sigma, self.tuned = self._tuned()
         key = f"{measure.fingerprint(self.tests)} {measure.fingerprint(self.validation)}"
-        self.scores = {
-            name: measure.remembered(
-                root / "baselines" / size / f"{name}.json",
-                key,
-                partial(measure.measure, self.tests, forecast),
-            )
+        forecasts = {
+            name: partial(measure.measure, self.tests, forecast)
             for name, forecast in competitors(self.sigma, self.tuned).items()
+        }
+        forecasts[limits.NAME] = lambda: measure.measure(
+            self.tests, limits.true_motion(self.tests, self.validation)
+        )
+        self.scores = {
+            name: measure.remembered(root / "baselines" / size / f"{name}.json", key, make)
+            for name, make in forecasts.items()
         }
         self.baselines = summary.baselines_of(self.scores)
         self.rows: dict[str, dict[str, Any]] = {
             name: {"title": title, "kind": "baseline"} for name, title in TITLES.items()
         }
+        self.rows[limits.NAME] = {"title": limits.TITLE, "kind": "limit"}
 
     def _tuned(self) -> tuple[list[float], list[tuple[float, float]]]:
         """Return blur, and share and blur of flow, at each step, tuned on the validation sequences."""
@@ -157,6 +162,7 @@ class Ground:
             "samples": measure.SAMPLES,
             "blur_sigma": self.sigma,
             "tuned_flow": self.tuned,
+            "noise": summary.ratios(limits.noise(self.tests), self.baselines),
             "version": measure.PROTOCOL,
         }
 

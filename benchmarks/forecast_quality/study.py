@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import limits
 import variants
 from competitors import BASELINES, TITLES
 from ground import TARGETS, Ground
@@ -65,7 +66,7 @@ class Study:
         return round(json.loads(path.read_text())["seconds"] / 60, 2) if path.is_file() else None
 
     def _results(self) -> dict[str, Any]:
-        order = [*TITLES, *(variant.name for variant in variants.VARIANTS)]
+        order = [*TITLES, limits.NAME, *(variant.name for variant in variants.VARIANTS)]
         rows = self.ground.rows
         return {
             "command": COMMAND,
