@@ -175,6 +175,21 @@ def test_a_model_that_cannot_be_improved_is_returned_itself(alone, monkeypatch):
     assert "stays as it is" in found.message
 
 
+def test_what_a_model_knows_of_its_errors_and_its_other_networks_are_kept():
+    torch.manual_seed(0)
+    small = {"widths": [8, 12], "decoder_widths": [8]}
+    model = Model.create("new", "sdcnet", "default", card=ModelCard(pixel_size=0.1), scale=True, **small)
+    model.networks["sampler"] = Model.create("sampler", "sdcnet", "default", noise=2, **small).network
+    found = adapted(model, steps=3)
+    assert found.helped
+    assert found.model.networks["sampler"] is model.networks["sampler"]
+    before, after = model.network.state_dict(), found.model.network.state_dict()
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert "residual_decoder" in changed
+    assert "scale_decoder" not in changed
+    assert found.model.card.training["adaptation"]["settings"]["roll_out"] == [[0.0, 7]]
+
+
 def test_progress_runs_from_nothing_to_all_with_the_time_left(alone):
     events = list(adapt_job(movie(), alone, at=AT, steps=4, device="cpu"))
     assert all(isinstance(event, Progress) for event in events)

@@ -275,7 +275,7 @@ class Course:
 
     def _config(self, last_frame: int | None) -> SDCNetConfig:
         """Return the settings of a training on the stored frames up to one of them."""
-        model, images = self.past.model, self.past.images
+        network, images = self.past.model.network.config, self.past.images
         count = len(images) if last_frame is None else last_frame + 1
         config, _ = sdcnet_run(
             "default",
@@ -284,8 +284,9 @@ class Course:
             start=self.folder / "start.safetensors",
             flow_model=self._partners.get("flow", ""),
             segmentation_model=self._partners.get("segmentation", ""),
-            overrides=model.network.config.model_dump(mode="json"),
-            roll_out=((0.0, min(ROLL_OUT, count - self.past.history)),),
+            overrides=network.model_dump(mode="json"),
+            # what one pass predicts of a block should stay as good as its first frames
+            roll_out=((0.0, min(max(ROLL_OUT, network.block), count - self.past.history)),),
             encoder_lr=LEARNING_RATE,
             head_lr=LEARNING_RATE,
             data={
