@@ -158,6 +158,14 @@ def test_minibatch_deviation_sees_collapse():
     assert float(minibatch_deviation(varied)[0, -1, 0, 0]) == pytest.approx(1)
 
 
+def test_groups_of_pictures_have_a_deviation_each():
+    x = torch.zeros(8, 3, 2, 2)
+    x[0], x[2], x[4], x[6] = -1, 1, -1, 1  # every second picture makes a group of four
+    found = minibatch_deviation(x, 4)[:, -1, 0, 0]
+    assert found.tolist() == pytest.approx([1, 1e-4] * 4, rel=1e-3)
+    assert torch.equal(minibatch_deviation(x[:6], 4), minibatch_deviation(x[:6]))  # six are one group
+
+
 def test_pixel_norm():
     x = torch.randn(4, 16)
     torch.testing.assert_close(pixel_norm(x).square().mean(1), torch.ones(4), atol=1e-4, rtol=0)

@@ -28,12 +28,15 @@ class DiscriminatorConfig(PictureShape):
         Pixels per verdict of the pixel head along each axis: 1, or 2 to save the costliest decoder block.
     activation : {"pau", "leaky_relu"}
         Activation.
+    deviation_group : int
+        Pictures over which one deviation is taken, see `minibatch_deviation`; 0 for the whole batch.
     """
 
     widths: tuple[int, int, int, int, int] = (48, 96, 192, 384, 768)
     hidden: int = Field(128, ge=1)
     pixel_stride: Literal[1, 2] = 1
     activation: Activation = "pau"
+    deviation_group: int = Field(0, ge=0)
 
 
 PRESETS: dict[str, DiscriminatorConfig] = {
@@ -42,6 +45,7 @@ PRESETS: dict[str, DiscriminatorConfig] = {
         widths=(16, 32, 48, 64, 96), hidden=64, pixel_stride=2, activation="leaky_relu"
     ),
 }
+PRESETS["broad"] = PRESETS["lite"].model_copy(update={"widths": (16, 32, 64, 128, 192), "deviation_group": 4})
 
 
 class Verdict(NamedTuple):
@@ -77,21 +81,28 @@ class _Block(nn.Module):
         return y
 
 
-def minibatch_deviation(x: Tensor) -> Tensor:
+def minibatch_deviation(x: Tensor, group: int = 0) -> Tensor:
     """Append one map with the mean standard deviation over the batch (Karras et al., ICLR 2018, §3).
 
     Parameters
     ----------
     x : Tensor
         (B, C, H, W).
+    group : int
+        Take the deviation over groups of so many pictures each (as StyleGAN's authors do), so that a batch holds
+        several verdicts on variety; over the whole batch with 0, or where the batch cannot be divided.
 
     Returns
     -------
     Tensor
         (B, C + 1, H, W).
     """
-    deviation = x.var(0, correction=0).clamp(min=1e-8).sqrt().mean()
-    return torch.cat([x, deviation.expand(len(x), 1, *x.shape[2:])], dim=1)
+    batch, _, height, width = x.shape
+    group = group if group and batch % group == 0 else batch
+    # member k of a group lies k · (B / group) pictures further on
+    groups = x.unflatten(0, (group, -1))
+    deviation = groups.var(0, correction=0).clamp(min=1e-8).sqrt().mean((1, 2, 3))
+    return torch.cat([x, deviation.repeat(group)[:, None, None, None].expand(-1, 1, height, width)], dim=1)
 
 
 class UNetDiscriminator(nn.Module):
@@ -129,7 +140,7 @@ class UNetDiscriminator(nn.Module):
             if level:
                 x = F.avg_pool2d(x, 2)
             if level == len(self.encoder) - 1:
-                x = minibatch_deviation(x)
+                x = minibatch_deviation(x, self.config.deviation_group)
             x = block(x)
             maps.append(x)
         return maps

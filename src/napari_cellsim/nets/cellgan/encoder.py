@@ -44,6 +44,7 @@ PRESETS: dict[str, EncoderConfig] = {
         latent=256, widths=(16, 32, 48, 64, 96, 112, 80), activation="leaky_relu", plus_hidden=48
     ),
 }
+PRESETS["broad"] = PRESETS["lite"]
 
 
 class GuidanceEncoder(nn.Module):

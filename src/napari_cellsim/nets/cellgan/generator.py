@@ -67,6 +67,8 @@ PRESETS: dict[str, GeneratorConfig] = {
         latent=256, widths=(64, 64, 64, 48, 32, 24, 16, 12), blocks="up_conv", activation="leaky_relu"
     ),
 }
+# More channels where the layout is decided, which costs little: coarse maps have few pixels.
+PRESETS["broad"] = PRESETS["lite"].model_copy(update={"widths": (192, 160, 128, 64, 32, 24, 16, 12)})
 
 
 class StyleGenerator(nn.Module):

@@ -26,6 +26,7 @@ PRESETS: dict[str, MappingConfig] = {
     "authorcode": MappingConfig(activation="leaky_relu"),
     "lite": MappingConfig(latent=256, layers=4, activation="leaky_relu"),
 }
+PRESETS["broad"] = PRESETS["lite"]
 
 
 class MappingNetwork(nn.Module):
