@@ -160,7 +160,7 @@ _LITE_DATA: dict[str, Any] = {
 SDCNET_STAGES: dict[str, dict[Stage, dict[str, dict[str, Any]]]] = {
     "default": {
         "default": {"settings": _DEFAULT, "data": _LITE_DATA, "fit": {"steps": 6000, "average": 0.995}},
-        "uncertainty": {"settings": _DEFAULT, "data": _LITE_DATA, "fit": {"steps": 300, "average": 0.98}},
+        "uncertainty": {"settings": _DEFAULT, "data": _LITE_DATA, "fit": {"steps": 400, "average": 0.98}},
         "sampler": {"settings": _DEFAULT, "data": _LITE_DATA, "fit": {"steps": 1500, "average": 0.99}},
     },
     "thesis": {
