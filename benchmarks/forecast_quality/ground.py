@@ -44,7 +44,7 @@ class Ground:
         self.interval: float = self.tests[0].info["interval"]
         self.sigma, self.tuned = self._tuned()
         key = f"{measure.fingerprint(self.tests)} {measure.fingerprint(self.validation)}"
-        forecasts = {
+        forecasts: dict[str, Callable[[], measure.Scores]] = {
             name: partial(measure.measure, self.tests, forecast)
             for name, forecast in competitors(self.sigma, self.tuned).items()
         }
