@@ -83,8 +83,8 @@ def deal_specimens(
     wanted = [part for part in PARTS if shares[part] > 0]
     for label, name in enumerate(class_names):
         groups: dict[str, list[int]] = {}
-        for row in np.flatnonzero(labels == label):
-            groups.setdefault(keys[row], []).append(int(row))
+        for row in np.flatnonzero(labels == label).tolist():
+            groups.setdefault(keys[row], []).append(row)
         check_enough(name, len(groups))
         own: dict[str, list[int]] = {part: [] for part in PARTS}
         total = sum(map(len, groups.values()))

@@ -20,7 +20,7 @@ def spiral(rng: np.random.Generator, side: int) -> tuple[Surface, Paint]:
     per_whorl = rng.uniform(7, 13)
     number = int(per_whorl * rng.uniform(1.7, 2.7))
     coil = raup_coil(
-        np.arange(number) * (2 * np.pi / per_whorl),
+        _angles(number, per_whorl),
         w=rng.uniform(1.5, 2.3),
         d=rng.uniform(0.02, 0.28),
         t=rng.uniform(0, 0.6),
@@ -52,7 +52,7 @@ def globular(rng: np.random.Generator, side: int) -> tuple[Surface, Paint]:
     """Return a few inflated globes that grow fast: a planktic foraminifer, seen from any side."""
     per_whorl = rng.uniform(3.2, 5.2)
     coil = raup_coil(
-        np.arange(int(rng.integers(5, 12))) * (2 * np.pi / per_whorl),
+        _angles(int(rng.integers(5, 12)), per_whorl),
         w=rng.uniform(2.0, 4.2),
         d=rng.uniform(-0.12, 0.12),
         t=rng.uniform(0.2, 0.9),
@@ -176,7 +176,7 @@ _MINERAL_SHARES = (0.36, 0.2, 0.14, 0.12, 0.08, 0.05, 0.05)
 def _row(rng: np.random.Generator) -> Chambers:
     """Return chambers in a bent row that grow, as in Reophax."""
     number = int(rng.integers(3, 7))
-    radii = rng.uniform(1.08, 1.35) ** np.arange(number)
+    radii = _growing(rng.uniform(1.08, 1.35), number)
     along = np.cumsum(radii * rng.uniform(0.85, 1.15))
     bend = rng.normal(0, 0.5) * along / along[-1]
     centres = np.stack([along * np.cos(bend), along * np.sin(bend), np.zeros(number)], 1)
@@ -186,7 +186,7 @@ def _row(rng: np.random.Generator) -> Chambers:
 def _braid(rng: np.random.Generator) -> Chambers:
     """Return chambers in two rows that alternate, as in Textularia."""
     number = int(rng.integers(8, 15))
-    radii = rng.uniform(1.07, 1.16) ** np.arange(number)
+    radii = _growing(rng.uniform(1.07, 1.16), number)
     along = np.cumsum(radii) * 0.62
     sideways = 0.55 * radii * (-1.0) ** np.arange(number)
     straight = chain(np.stack([along, 0 * along, 0 * along], 1), radii, np.array([0.8, 1.0, 0.85]))
@@ -197,7 +197,7 @@ def _coil(rng: np.random.Generator) -> Chambers:
     """Return a coil, as in Haplophragmoides."""
     per_whorl = rng.uniform(5, 8)
     return raup_coil(
-        np.arange(int(per_whorl * 2)) * (2 * np.pi / per_whorl),
+        _angles(int(per_whorl * 2), per_whorl),
         w=rng.uniform(1.7, 2.4),
         d=rng.uniform(0.05, 0.3),
         t=rng.uniform(0, 0.2),
@@ -228,6 +228,18 @@ def _tube(rng: np.random.Generator) -> Chambers:
 _AGGLUTINATED = (_row, _braid, _coil, _ball, _tube)
 
 
+def _growing(factor: float, number: int) -> NDArray[np.float64]:
+    """Return radii of chambers of which each is `factor` as large as the one before."""
+    radii: NDArray[np.float64] = factor ** np.arange(number, dtype=np.float64)
+    return radii
+
+
+def _angles(number: int, per_whorl: float) -> NDArray[np.float64]:
+    """Return where the chambers of a coil lie, radians."""
+    angles: NDArray[np.float64] = np.arange(number) * (2 * np.pi / per_whorl)
+    return angles
+
+
 def _turned(rng: np.random.Generator, tilt: float) -> NDArray[np.float64]:
     """Return a rotation: any turn in the picture, either side up, tilted by at most `tilt`; and either hand."""
     roll, direction = rng.uniform(0, 2 * np.pi, 2)
@@ -250,8 +262,9 @@ def _place(rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
 
 def _directions(rng: np.random.Generator, number: int) -> NDArray[np.float64]:
     """Return unit vectors, (N, 3), even over all directions."""
-    vectors: NDArray[np.float64] = rng.standard_normal((number, 3))
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    directions: NDArray[np.float64] = rng.standard_normal((number, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return directions
 
 
 def _stretch(rng: np.random.Generator, normals: NDArray[np.float64]) -> NDArray[np.float64]:

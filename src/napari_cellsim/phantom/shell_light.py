@@ -175,10 +175,11 @@ def _lit(surface: Surface, paint: Paint, scene: Scene) -> Floats:
 
 def _veiled(light: Floats, surface: Surface, paint: Paint, floor: Floats) -> Floats:
     """Return what the specimen adds to the floor: thin places let the ground shine through."""
-    if paint.depth == 0:
-        return light - floor * surface.mask
-    cover = (1 - np.exp(-surface.thickness / np.float32(paint.depth))) * surface.mask
-    return (light - floor) * cover
+    cover = surface.mask.astype(np.float32)
+    if paint.depth > 0:
+        cover *= 1 - np.exp(-surface.thickness / np.float32(paint.depth))
+    added: Floats = (light - floor) * cover
+    return added
 
 
 def _openness(surface: Surface, crease: float) -> Floats:
@@ -230,7 +231,7 @@ def _floor(surface: Surface, scene: Scene) -> Floats:
             shade = ndimage.uniform_filter(shade, max(side // 16, 1), mode="nearest")
         share = np.float32(key / (key + 5 * around))
         level = level * (1 - share + share * shade) * (0.35 + 0.65 * _openness(surface, 0.6))
-    floor = scene.ground.astype(np.float32)[:, None, None] * level
+    floor: Floats = scene.ground.astype(np.float32)[:, None, None] * level
     for dust_x, dust_y, radius, brightness in scene.dust:
         near = ((x - dust_x) ** 2 + (y - dust_y) ** 2) / radius**2
         floor += np.float32(brightness) * np.exp(-near.astype(np.float32)) * (floor if scene.bright else 1)
