@@ -236,7 +236,7 @@ def _growing(factor: float, number: int) -> NDArray[np.float64]:
 
 def _angles(number: int, per_whorl: float) -> NDArray[np.float64]:
     """Return where the chambers of a coil lie, radians."""
-    angles: NDArray[np.float64] = np.arange(number) * (2 * np.pi / per_whorl)
+    angles: NDArray[np.float64] = np.arange(number, dtype=np.float64) * (2 * np.pi / per_whorl)
     return angles
 
 
