@@ -9,8 +9,10 @@ import torch
 import napari_cellsim as cs
 from napari_cellsim.base import CellSimError
 from napari_cellsim.models import Model, load_model
+from napari_cellsim.nets.motion import draw_noise
 from napari_cellsim.training import SDCNetRecipe, sdcnet_run
 from napari_cellsim.training.augmentation import Augmentation
+from napari_cellsim.training.recipes.forecast_growth import temper
 
 SMALL = {"widths": [8, 12], "decoder_widths": [8], "trunk_stride": 2, "block": 3}
 
@@ -106,6 +108,22 @@ def test_a_saved_sampler_draws_futures_by_seed(make, mean_model, tmp_path):
     mean = cs.predict(movie, str(path), 2, segmentation="none")
     assert np.array_equal(mean.frames, cs.predict(movie, mean_model, 2, segmentation="none").frames)
     assert both.provenance["config"]["seed"] == 7
+
+
+def test_a_tempered_sampler_is_one_with_weaker_noise(make, mean_model):
+    recipe = make("sampler", start=mean_model)
+    for step in range(4):
+        recipe.train_step(recipe.batch(step, 0.0), 0.5)
+    frames = recipe.batch(0, 0.0).images[:, :3]
+    still = torch.zeros(2, 3, 2, 64, 64), torch.zeros(2, 3, 4, 64, 64)
+    noise = draw_noise(frames, 4, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = recipe.network(frames, *still, 0.3 * noise)
+        usual = recipe.network(frames, *still, noise)
+        temper(recipe.network, 0.3)
+        found = recipe.network(frames, *still, noise)
+    assert not torch.allclose(usual.flow, expected.flow, atol=1e-4)
+    assert torch.allclose(found.flow, expected.flow, atol=1e-5)
 
 
 @pytest.mark.parametrize(

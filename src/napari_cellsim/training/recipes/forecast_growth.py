@@ -11,6 +11,8 @@ from ...base import CellSimError
 from ...models import load_model
 from ...nets import SDCNet
 
+_FIRST = ("encoder.0.first.weight", "encoder.0.residual.weight")  # weights that meet the input
+
 
 def grown(start: str, **changes: Any) -> tuple[SDCNet, SDCNet]:
     """Return a trained predictor, and a copy of it with some fields of its configuration changed.
@@ -38,7 +40,7 @@ def grown(start: str, **changes: Any) -> tuple[SDCNet, SDCNet]:
     old: Any = model.network
     new = SDCNet(old.config.model_copy(update=changes))
     weights: dict[str, Tensor] = old.state_dict()
-    for name in ("encoder.0.first.weight", "encoder.0.residual.weight"):
+    for name in _FIRST:
         weights[name] = _with_noise(weights[name], old, new)
     new.load_state_dict(weights, strict=False)
     return old, new
@@ -53,3 +55,15 @@ def _with_noise(weight: Tensor, old: SDCNet, new: SDCNet) -> Tensor:
     per_frame = weight.unflatten(1, (frames, -1))
     zeros = per_frame.new_zeros(*per_frame.shape[:2], added, *per_frame.shape[3:])
     return torch.cat([per_frame, zeros], 2).flatten(1, 2)
+
+
+def temper(sampler: SDCNet, temperature: float) -> None:
+    """Make a sampler draw as if its noise had this standard deviation instead of 1: less different, nearer the mean.
+
+    Noise enters linearly, so its weights are scaled, in place.
+    """
+    c = sampler.config
+    frames = c.frames if c.time_mixing == "channels" else 1
+    weights: dict[str, Tensor] = sampler.state_dict()
+    for name in _FIRST:
+        weights[name].unflatten(1, (frames, -1))[:, :, -c.noise :].mul_(temperature)
