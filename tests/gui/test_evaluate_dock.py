@@ -183,3 +183,107 @@ def test_each_sequence_of_a_store_of_crops_counts(dock, phantom_store):
     study = dock.evaluate_forecasts(phantom_store.path, steps=1, judge="none").wait(120)
     assert study.comparisons[0].sequences == len(phantom_store)
     assert study.command is None, "the command line reads no stores"
+
+
+@pytest.fixture
+def unsure(dock, small_models):
+    """The dock's folder with a model besides that knows how sure it is, and whose futures differ by seed; ticked."""
+    import torch
+
+    from napari_cellsim import nets
+    from napari_cellsim.models import Model, load_model
+
+    networks = {"sdcnet": nets.create("sdcnet", "lite", scale=True)}
+    networks["sampler"] = nets.create("sdcnet", "lite", noise=2, residual=True)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for weight in networks["sampler"].parameters():  # fresh networks ignore the noise
+            weight += 0.05 * torch.randn(weight.shape, generator=generator)
+    card = load_model(small_models / "small-sdcnet.safetensors").card
+    Model("unsure", "sdcnet", networks, card).save(dock.folder / "unsure.safetensors")
+    dock.reset_choices()
+    dock._view.forecast.tick(["unsure"])
+    return dock
+
+
+def finished(dock, qtbot):
+    view = dock._view.forecast
+    qtbot.waitUntil(lambda: view.result.isVisibleTo(dock), timeout=120_000)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=60_000)
+
+
+def test_how_often_the_truth_lies_in_the_interval(unsure, movie, qtbot):
+    view = unsure._view.forecast
+    unsure.viewer.add_image(movie, name="movie")
+    unsure.viewer.add_labels((movie > 6000).astype(np.int32), name="cells")
+    view.labels.value = unsure.viewer.layers["cells"]
+    view.steps.value = 2
+    view.tick(["small-sdcnet", "unsure"])
+    view.run_button.click()
+    finished(unsure, qtbot)
+    view.metric.value = "Coverage, %"
+    heads, *rows = view.result.texts
+    assert heads[:4] == ["Step", "Should be, %", "Whole picture", "Inside cells"]
+    assert [row[0] for row in rows] == ["1 · unsure", "2 · unsure"], "the other model has no interval"
+    (horizon, _) = unsure.study.comparisons[1].horizons
+    assert unsure.study.comparisons[1].model["name"] == "unsure"
+    assert rows[0][1] == "68.3"
+    assert float(rows[0][2]) == pytest.approx(100 * horizon.scores["model"]["coverage"].value, abs=0.1)
+    assert float(rows[0][3]) == pytest.approx(100 * horizon.scores["model"]["cells_coverage"].value, abs=0.1)
+    assert not {"CRPS · 10³", "Diversity / error"} & set(view.metric.choices), "there are no samples"
+    view.tick(["small-sdcnet"])
+    unsure.evaluate_forecasts(steps=1, judge="none").wait(60)
+    assert "Coverage, %" not in view.metric.choices
+    assert view.result.texts[0][1] == "Skill", "the table follows when a measure is gone"
+
+
+def test_samples_are_judged_together_and_one_by_one(unsure, movie, tmp_path, qtbot):
+    view, answers = unsure._view.forecast, unsure._view.forecast.answers
+    paths = [tmp_path / f"pos{number}.tif" for number in range(2)]
+    for number, path in enumerate(paths):
+        tifffile.imwrite(path, np.roll(movie, 5 * number, axis=2), photometric="minisblack")
+    view.sources.drop_zone.dropped.emit(paths)
+    view.judge.value = "none"
+    view.steps.value = 1
+    assert answers.seed.isHidden()
+    answers.answer.value = "sample"
+    assert not answers.seed.isHidden()
+    answers.samples.value = 3
+    answers.seed.value = 7
+    view.run_button.click()
+    finished(unsure, qtbot)
+    study = unsure.study
+    config = study.reports[0].provenance["config"]
+    assert (config["mode"], config["samples"], config["seed"]) == ("sample", 3, 7)
+    assert all(words in study.command for words in ("--mode sample", "--samples 3", "--seed 7"))
+    assert "Skill of a single sample" in view.result.summary.text()
+    assert view.result.texts[0][2:4] == ["One sample", "Mean of samples"]
+    scores = study.comparisons[0].horizons[0].scores
+    view.metric.value = "CRPS · 10³"
+    heads, row = view.result.texts
+    assert heads[2] == "Samples together"
+    assert float(row[2].split()[0]) == pytest.approx(1000 * scores["model"]["crps"].value, rel=5e-3)
+    assert float(row[heads.index("Copy last")].split()[0]) == pytest.approx(
+        1000 * scores["copy_last"]["l1"].value, rel=5e-3
+    )
+    view.metric.value = "Diversity / error"
+    assert view.result.texts[0] == ["Step", "Skill", "Samples together"], "one picture has no diversity"
+    assert float(view.result.texts[1][2].split()[0]) > 0
+    again = unsure.evaluate_forecasts(mode="mean", steps=1).wait(120)
+    assert again.reports[0].mode == "mean"
+    assert "--mode " not in again.command
+
+
+def test_samples_need_a_sampler_in_every_model(unsure, movie):
+    view, answers = unsure._view.forecast, unsure._view.forecast.answers
+    unsure.viewer.add_image(movie, name="movie")
+    answers.answer.value = "sample"
+    view.tick(["small-sdcnet", "unsure"])
+    assert answers.answer.value == "mean"
+    assert not answers.answer.enabled
+    assert "small-sdcnet” gives the best estimate only" in answers.sentence.text()
+    with pytest.raises(CellSimError, match="no network 'sampler'"):
+        unsure.evaluate_forecasts(mode="sample")
+    view.tick(["unsure"])
+    assert answers.answer.enabled
+    assert unsure.job is None

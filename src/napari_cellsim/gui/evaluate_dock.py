@@ -73,6 +73,7 @@ class EvaluateDock(JobDock):
             at : list of int, last visible frames.
             steps : int, frames to predict.
             judge : "model", "none", or the name or file of a segmentation network.
+            mode : "mean" or "sample"; samples, seed : int, of the mode "sample".
 
         Returns
         -------

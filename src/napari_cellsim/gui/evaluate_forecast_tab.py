@@ -16,6 +16,7 @@ from . import model_list, viewer_state
 from .evaluate_request import ForecastStudyRequest
 from .evaluate_results import ResultBox
 from .evaluate_sources import Sources
+from .forecast_answer import AnswerForm
 from .forecast_request import LayerSnapshot
 from .settings import forecast_settings
 from .widgets import button, form, section
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _KEY = Qt.ItemDataRole.UserRole
 _LIST_HEIGHT = 62
+_SAMPLES = 4  # two are the least for CRPS and diversity; each takes as long as a forecast
 
 
 class ForecastTab(QWidget):
@@ -52,6 +54,8 @@ class ForecastTab(QWidget):
         )
         self.models.setFixedHeight(_LIST_HEIGHT)
         self._make_controls()
+        how = form(self.starts, self.steps, *self.answers.rows, self.judge, self.labels)
+        self.answers.complete(how)
         self.run_button = button(
             "Run", "Forecast the movies from the frames given, and compare with what happened."
         )
@@ -67,7 +71,7 @@ class ForecastTab(QWidget):
         for part in (
             section("Movies", self.sources),
             section("Models", self.models),
-            section("How", form(self.starts, self.steps, self.judge, self.labels)),
+            section("How", how),
             section("Advanced", form(self.channel, self.plane, self.device), collapsed=True),
             self.run_button,
             self.metric_row,
@@ -77,6 +81,7 @@ class ForecastTab(QWidget):
         column.addStretch(1)
         self.metric_row.hide()
         self.metric.changed.connect(self._other_metric)
+        self.models.itemChanged.connect(self._offer_answers)
         self.reset_choices()
 
     def _make_controls(self) -> None:
@@ -92,6 +97,12 @@ class ForecastTab(QWidget):
             min=1,
             max=100,
             tooltip="How many frames to forecast.",
+        )
+        self.answers = AnswerForm()
+        self.answers.samples.value = _SAMPLES
+        self.answers.samples.tooltip = (
+            "How many possible futures of each forecast: two give CRPS and diversity, more give them more exactly, and "
+            "each takes the time of one."
         )
         self.judge = ComboBox(
             label="Judge",
@@ -141,6 +152,10 @@ class ForecastTab(QWidget):
             wanted = key in ticked or (not ticked and self.models.count() == 0)
             item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
             self.models.addItem(item)
+        self._offer_answers()
+
+    def _offer_answers(self, _item: QListWidgetItem | None = None) -> None:
+        self.answers.offer(*self.ticked)
 
     @property
     def ticked(self) -> list[str | Path]:
@@ -162,8 +177,9 @@ class ForecastTab(QWidget):
         at: Sequence[int] | None = None,
         steps: int | None = None,
         judge: str | Path | None = None,
+        **answer: Any,
     ) -> ForecastStudyRequest:
-        """Return what to evaluate; what is None is taken from the controls.
+        """Return what to evaluate; what is None is taken from the controls, mode, samples and seed besides.
 
         Raises
         ------
@@ -173,6 +189,8 @@ class ForecastTab(QWidget):
         chosen = tuple(self.ticked if models is None else models)
         if not chosen:
             raise CellSimError("No model is chosen: tick at least one in the list of models.")
+        for model in chosen:  # all give the same kind of answer
+            mode, samples, seed = self.answers.chosen(model, **answer)
         sources = self.sources.read(movies)
         labels = self.labels.value
         if labels is not None and (len(sources) > 1 or not isinstance(sources[0], LayerSnapshot)):
@@ -191,6 +209,9 @@ class ForecastTab(QWidget):
             pixel_size=self.sources.pixel_size.value or None,
             device=self.device.value,
             threads=forecast_settings().threads,
+            mode=mode,
+            samples=samples,
+            seed=seed,
         )
 
     def _starts(self) -> tuple[int, ...]:

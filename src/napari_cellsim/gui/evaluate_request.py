@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .forecast_request import LayerSnapshot
 
@@ -37,6 +37,8 @@ class ForecastStudyRequest:
         As for `forecasting.devices`.
     threads : int
         Processor threads; 0 leaves it to torch.
+    mode, samples, seed
+        As for a forecast.
     """
 
     movies: tuple[Source, ...]
@@ -50,6 +52,9 @@ class ForecastStudyRequest:
     pixel_size: float | None = None
     device: str = "auto"
     threads: int = 0
+    mode: Literal["mean", "sample"] = "mean"
+    samples: int = 1
+    seed: int = 0
 
 
 @dataclass(frozen=True)

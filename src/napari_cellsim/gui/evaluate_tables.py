@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..evaluation import AssessmentResult, GeneratorStudy, MovieStudy
+    from ..evaluation.comparison import Estimate, HorizonSummary
 
 METRICS = {
     "MSE · 10³": ("mse", 1000.0),
@@ -14,10 +16,21 @@ METRICS = {
     "MSE · 10³ in cells": ("cells_mse", 1000.0),
     "IoU of cells": ("iou", 1.0),
     "Cells miscounted": ("count_error", 1.0),
+    "Coverage, %": ("coverage", 100.0),
+    "CRPS · 10³": ("crps", 1000.0),
+    "Diversity / error": ("diversity_ratio", 1.0),
 }
 """Name in the dock -> metric of a study and factor."""
+TOGETHER = ("crps", "diversity_ratio")
+"""Metrics of several samples together."""
+COVERED = {
+    "Whole picture": "coverage",
+    "Inside cells": "cells_coverage",
+    "Where cells grew": "growth_coverage",
+}
 FORECASTS = {
     "model": "Model",
+    "sample_mean": "Mean of samples",
     "copy_last": "Copy last",
     "blurred_copy_last": "Blurred copy",
     "constant_flow": "Constant flow",
@@ -37,20 +50,49 @@ def known_metrics(study: MovieStudy) -> list[str]:
 
 
 def forecast_table(study: MovieStudy, name: str) -> Table:
-    """Return one row per model and step of a metric of `METRICS`, with the skill."""
+    """Return one row per model and step of a metric of `METRICS`, with the skill or what coverage should be."""
     metric, factor = METRICS[name]
+    if metric == "coverage":
+        return _coverage_table(study)
+    horizons = [horizon for one in study.comparisons for horizon in one.horizons]
+    methods = [m for m in FORECASTS if m == "model" or any(_known(h.scores.get(m), metric) for h in horizons)]
+    heads = [FORECASTS[method] for method in methods]
+    if study.comparisons[0].mode == "sample":
+        heads[0] = "Samples together" if metric in TOGETHER else "One sample"
+    rows = [
+        [step, _skill(horizon.skill), *(_value(horizon.scores[m].get(metric), factor) for m in methods)]
+        for step, _, horizon in _steps(study)
+    ]
+    return ["Step", "Skill", *heads], rows
+
+
+def _coverage_table(study: MovieStudy) -> Table:
+    """Return how often the truth lies in a model's interval; a model without an interval has no row."""
+    found = [
+        (step, nominal, horizon.interval_scores)
+        for step, nominal, horizon in _steps(study)
+        if nominal is not None
+    ]
+    columns = {head: m for head, m in COVERED.items() if any(_known(scores, m) for _, _, scores in found)}
+    rows = [
+        [step, f"{100 * nominal:.1f}", *(_value(scores.get(m), 100.0) for m in columns.values())]
+        for step, nominal, scores in found
+        if scores is not None
+    ]
+    return ["Step", "Should be, %", *columns], rows
+
+
+def _steps(study: MovieStudy) -> Iterator[tuple[str, float | None, HorizonSummary]]:
+    """Yield the name of each model's step, what its coverage should be, and its scores."""
     several = len(study.comparisons) > 1
-    heads = ["Step", "Skill", *FORECASTS.values()]
-    rows = []
     for one in study.comparisons:
         for horizon in one.horizons:
             step = f"{horizon.horizon} · {one.model['name']}" if several else str(horizon.horizon)
-            values = [
-                _value(horizon.scores[method].get(metric), factor)  # type: ignore[call-overload]
-                for method in FORECASTS
-            ]
-            rows.append([step, _skill(horizon.skill), *values])
-    return heads, rows
+            yield step, one.nominal_coverage, horizon
+
+
+def _known(scores: dict[str, Estimate] | None, metric: str) -> bool:
+    return scores is not None and metric in scores and scores[metric].value is not None
 
 
 def forecast_summary(study: MovieStudy) -> str:
@@ -64,7 +106,8 @@ def forecast_summary(study: MovieStudy) -> str:
         else ": no interval, which needs several movies"
     )
     text = f"{many}, {forecasts} per model{where}."
-    return f"{text[0].upper()}{text[1:]} Skill is against the best baseline: above 0 is better, 1 is perfect."
+    whose = " of a single sample" if one.mode == "sample" else ""
+    return f"{text[0].upper()}{text[1:]} Skill{whose} is against the best baseline: above 0 is better, 1 is perfect."
 
 
 def difference_lines(study: MovieStudy) -> list[str]:

@@ -87,6 +87,9 @@ def forecast_study_work(request: ForecastStudyRequest, token: JobToken) -> Gener
                 channel=request.channel,
                 plane=request.plane,
                 device=request.device,
+                mode=request.mode,
+                samples=request.samples,
+                seed=request.seed,
                 token=token,
             )
         )
@@ -158,7 +161,7 @@ def _forecast_command(request: ForecastStudyRequest, count: int) -> Any:
     files = _files(request.movies, count)
     if files is None or request.labels is not None:
         return None
-    options = _words(request, steps=5, judge="model")
+    options = _words(request, steps=5, judge="model", mode="mean", samples=1, seed=0)
     return Command(inputs=files, models=tuple(map(str, request.models)), at=request.at, options=options)
 
 

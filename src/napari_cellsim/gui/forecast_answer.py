@@ -21,7 +21,7 @@ _SAID = {
     "Look at several before you trust a detail.",
 }
 _NO_SAMPLER = (
-    'This model gives the best estimate only: its file has no network "sampler", which makes single futures.'
+    '{} gives the best estimate only: its file has no network "sampler", which makes single futures.'
 )
 
 
@@ -55,7 +55,7 @@ class AnswerForm:
         )  # of its own: its words need the width that a common label column takes
         self.rows = (self.samples,)
         self.answer.changed.connect(self._show)
-        self._samplable = False
+        self._refusal: str = _NO_SAMPLER.format("This model")
 
     def complete(self, page: QWidget) -> None:
         """Add to the page with the `rows` what is no magicgui widget: the answer, the sentence and the seed."""
@@ -68,17 +68,21 @@ class AnswerForm:
         add_row(page, "Seed", self.seed, row + 3)
         self._show()
 
-    def offer(self, model: str | Path | None) -> None:
-        """Offer samples if the file of a model has a network for them; does not import torch."""
-        self._samplable = can_sample(model)
-        self.answer.enabled = self._samplable
-        if not self._samplable:
+    def offer(self, *models: str | Path | None) -> None:
+        """Offer samples if the files of all models have a network for them; does not import torch."""
+        without = [model for model in models or (None,) if not can_sample(model)]
+        name = (
+            "This model" if len(models) < 2 else f"Model “{Path(without[0] or '').stem}”" if without else ""
+        )
+        self._refusal = _NO_SAMPLER.format(name) if without else ""
+        self.answer.enabled = not without
+        if without:
             self.answer.value = "mean"
         self._show()
 
     def _show(self, *_: object) -> None:
         chosen = self.answer.value
-        say(self.sentence, _SAID[chosen] if self._samplable else _NO_SAMPLER)
+        say(self.sentence, self._refusal or _SAID[chosen])
         for widget in (self.samples.native, self.seed):
             self._layout.setRowVisible(widget, chosen == "sample")
 
