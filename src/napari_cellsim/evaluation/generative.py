@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 from scipy import ndimage
 
-from . import metrics
+from .distributions import frechet_distance
+from .generator_results import Distances
 from .memorising import nearest
 
 TRAP, CELLS = 1, (2, 3)
@@ -19,32 +19,18 @@ TRAP, CELLS = 1, (2, 3)
 _PILLAR_AREA, _CELL_AREA = 300, 150
 
 
-class DistributionReport(BaseModel):
-    """Generated against real features, both (N, D).
+class DistributionReport(Distances):
+    """`Distances` of generated from real features, both (N, D), and two numbers to read them by.
 
     Attributes
     ----------
-    real, fake : int
-        Sample sizes.
-    frechet, frechet_bias : float
-        Fréchet distance, and that between random halves of the real ones: what sampling alone gives.
-    kid : float
-        Kernel distance.
-    precision, recall : float
-        Share of generated pictures that look real, and of real ones that the generator can make.
+    frechet_bias : float
+        Fréchet distance between random halves of the real ones: what sampling alone gives.
     diversity : float
         Mean distance of pairs of generated pictures in feature space, in units of the real ones'.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    real: int
-    fake: int
-    frechet: float
     frechet_bias: float
-    kid: float
-    precision: float
-    recall: float
     diversity: float
 
 
@@ -58,7 +44,7 @@ def compare_distributions(
     real, fake : array
         (N, D) and (M, D), of one extractor.
     seed : int
-        Of the random halves.
+        Of the random halves and of the subsets for KID.
 
     Notes
     -----
@@ -67,15 +53,9 @@ def compare_distributions(
     """
     order = np.random.default_rng(seed).permutation(len(real))
     half = len(real) // 2
-    share = metrics.precision_recall(real, fake)
     return DistributionReport(
-        real=len(real),
-        fake=len(fake),
-        frechet=metrics.frechet_distance(real, fake),
-        frechet_bias=metrics.frechet_distance(real[order[:half]], real[order[half : 2 * half]]),
-        kid=metrics.kid(real, fake),
-        precision=share.precision,
-        recall=share.recall,
+        **Distances.between(real, fake, seed).model_dump(),
+        frechet_bias=frechet_distance(real[order[:half]], real[order[half : 2 * half]]),
         diversity=mean_pairwise_distance(fake) / mean_pairwise_distance(real),
     )
 
