@@ -26,7 +26,7 @@ def test_a_seed_says_it_all(gan):
     for key in ("images", "latents", "noise_seeds", "z"):
         np.testing.assert_array_equal(getattr(first, key), getattr(again, key))
         assert not np.isin(getattr(first, key), getattr(other, key)).all()
-    assert first.provenance["model"] == {"name": "small", "hash": gan.hash}
+    assert first.provenance["model"] == {"name": "small", "hash": gan.hash, "kind": "cellgan"}
     assert first.provenance["config"] == {"n": 3, "seed": 4, "truncation": 0.7, "noise": "random"}
 
 

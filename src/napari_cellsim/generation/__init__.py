@@ -1,4 +1,4 @@
-"""Generate pictures of trapped cells with Cell-GAN: freely, after a guide picture, and along the latent space.
+"""Generate pictures of trapped cells and specimens: freely, after a guide picture, and along the latent space.
 
 Nothing here imports torch until a picture is made.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .neighbours import Neighbours, nearest_real
     from .principal import Directions, directions
     from .sampling import generate, generate_job, mean_latent, render
+    from .sheets import contact_sheet, scale_sheet, scales, walk_sheet
     from .walks import interpolate, interpolate_job
 
 _HOME = {
@@ -30,6 +31,7 @@ _HOME = {
     "Neighbours": "neighbours",
     "PicturesReady": "events",
     "RefinementReady": "events",
+    "contact_sheet": "sheets",
     "directions": "principal",
     "edit": "editing",
     "edit_job": "editing",
@@ -48,6 +50,9 @@ _HOME = {
     "project": "encoding",
     "project_job": "encoding",
     "render": "sampling",
+    "scale_sheet": "sheets",
+    "scales": "sheets",
+    "walk_sheet": "sheets",
 }
 __all__ = [
     "Directions",
@@ -57,6 +62,7 @@ __all__ = [
     "Neighbours",
     "PicturesReady",
     "RefinementReady",
+    "contact_sheet",
     "directions",
     "edit",
     "edit_job",
@@ -75,6 +81,9 @@ __all__ = [
     "project",
     "project_job",
     "render",
+    "scale_sheet",
+    "scales",
+    "walk_sheet",
 ]
 
 __getattr__ = lazily(__name__, _HOME)

@@ -77,7 +77,7 @@ def draw_job(
     size = renderer.batch if batch is None else batch
 
     def draw(part: slice) -> NDArray[np.float32]:
-        return in_units(renderer.pictures(latents[part], seeds[part]), intensity[part])
+        return in_units(renderer.pictures(latents[part], seeds[part]), intensity[part], renderer.limits)
 
     for part, ready in in_batches(draw, len(latents), size, renderer.device, renderer.token):
         images.append(ready)
@@ -86,7 +86,15 @@ def draw_job(
     return np.concatenate(images)
 
 
-def in_units(pictures: NDArray[np.float32], intensity: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Bring what the network says (N, T, C, Y, X) to intensity units, given offset and gain (N, C, 2)."""
+def in_units(
+    pictures: NDArray[np.float32],
+    intensity: NDArray[np.float64],
+    limits: tuple[float, float] | None = None,
+) -> NDArray[np.float32]:
+    """Bring what the network says (N, T, C, Y, X) to intensity units, given offset and gain (N, C, 2).
+
+    `limits` are the darkest and the brightest intensity that there can be.
+    """
     scale = intensity[:, None, :, :, None, None]
-    return (scale[:, :, :, 0] + scale[:, :, :, 1] * pictures).astype(np.float32)
+    values = scale[:, :, :, 0] + scale[:, :, :, 1] * pictures
+    return (values if limits is None else values.clip(*limits)).astype(np.float32)

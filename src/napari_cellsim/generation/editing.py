@@ -74,6 +74,7 @@ def edit_job(
     from .renderer import Renderer
 
     renderer = Renderer(model, device, token)
+    renderer.refuse_unless_styled(", which has no directions to move along")
     points = points_of(renderer, latents)
     values = _weights(weights, directions, len(points))
     moved = _moved(renderer, points.latents, directions, values)
@@ -140,6 +141,7 @@ class Editor:
         from .renderer import Renderer
 
         self._renderer = Renderer(model, device, token)
+        self._renderer.refuse_unless_styled(", which has no directions to move along")
         self.directions = directions_of(self._renderer, n, 0) if directions is None else directions
         self.select(generated, index)
 

@@ -94,6 +94,7 @@ def encode_job(
     from .renderer import Renderer
 
     renderer = Renderer(model, device, token)
+    check_guidable(renderer.model)
     space = _space(renderer, space)
     if not _has_encoder(renderer) and not refine_steps:
         raise CellSimError(
@@ -105,7 +106,7 @@ def encode_job(
     )
     notes = list(guides.notes)
     latents, start = _first_answer(renderer, guides.standardised, space, notes)
-    seeds = noise_seeds(noise if renderer.is_gan else "none", seed, len(latents))
+    seeds = noise_seeds(noise if renderer.styled else "none", seed, len(latents))
     drawn = yield from draw_job(renderer, latents, seeds, guides.intensity)
     config: dict[str, Any] = {
         "space": space,
@@ -208,6 +209,7 @@ def project_job(
     from .renderer import Renderer
 
     renderer = Renderer(model, device, token)
+    check_guidable(renderer.model)
     points = points_of(renderer, generated)
     if generated.images.shape[1:] != (renderer.frames, renderer.channels, renderer.size, renderer.size):
         raise CellSimError(
@@ -229,12 +231,27 @@ def _check_steps(steps: int, least: int) -> None:
         )
 
 
+def check_guidable(model: Model) -> None:
+    """Raise one sentence if a model cannot look for a guide picture in its latent space.
+
+    Raises
+    ------
+    CellSimError
+        Naming the model.
+    """
+    if model.kind == "msggan":
+        raise CellSimError(
+            f"Model {model.name!r} is an MSG-GAN, which has no guidance encoder and no W to project into, so "
+            "it cannot be guided by a picture; choose a Cell-GAN or an autoencoder."
+        )
+
+
 def _space(renderer: Renderer, space: Space | None) -> Space:
     if space is None:
-        return "w+" if renderer.is_gan else "w"
+        return "w+" if renderer.styled else "w"
     if space not in ("w", "w+"):
         raise CellSimError(f"The latent space is {space!r}; choose w or w+.")
-    if space == "w+" and not renderer.is_gan:
+    if space == "w+" and not renderer.styled:
         raise CellSimError(
             f"Model {renderer.model.name!r} is an autoencoder, whose one code has no slots: choose space w."
         )
@@ -242,7 +259,7 @@ def _space(renderer: Renderer, space: Space | None) -> Space:
 
 
 def _has_encoder(renderer: Renderer) -> bool:
-    return not renderer.is_gan or "encoder" in renderer.model.networks
+    return not renderer.styled or "encoder" in renderer.model.networks
 
 
 def _first_answer(

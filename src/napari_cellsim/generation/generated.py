@@ -15,6 +15,8 @@ from ..data import TimeLapse
 
 Kind = Literal["sample", "guided", "walk", "grid", "edit"]
 NO_NOISE = -1
+COLOURS = ("red", "green", "blue")
+"""Channel names by which colour photographs are known; their intensities are from 0 to 255."""
 
 _SHAPES = "images (N, T, C, Y, X), latents (N, L, D), noise_seeds (N,), intensity (N, C, 2), z (N, D), guides as images"
 
@@ -47,7 +49,8 @@ class Generated:
     name : str
         What to call it in layers and files.
     channel_names : tuple of str
-        One name per channel; empty means ``("channel 0", …)``.
+        One name per channel; empty means ``("channel 0", …)``. Red, green and blue make a colour photograph, whose
+        intensities are from 0 to 255.
     records : tuple of dict
         Facts about each picture, JSON values: where its guide comes from, its PSNR and SSIM, …; empty means none.
     provenance : dict
@@ -120,6 +123,11 @@ class Generated:
         return int(self.images.shape[1])
 
     @property
+    def colour(self) -> bool:
+        """Whether the channels are red, green and blue."""
+        return self.channel_names == COLOURS
+
+    @property
     def notes(self) -> list[str]:
         """What was found out or assumed while the pictures were made, in plain sentences."""
         return list(self.provenance.get("notes", []))
@@ -185,7 +193,8 @@ class Generated:
     def to_layers(self) -> list[tuple[Any, dict[str, Any], str]]:
         """Return one napari image layer as layer data tuple; everything else travels in its metadata.
 
-        Its axes are (N, T, C, Y, X) without T and C where they have length 1. Needs no napari.
+        Its axes are (N, T, C, Y, X) without T and C where they have length 1. Colour pictures have C last, from 0 to
+        1, and are shown in colour. Needs no napari.
         """
         from .layers import layers_of
 

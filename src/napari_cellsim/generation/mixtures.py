@@ -74,10 +74,7 @@ def mix_job(
     from .renderer import Renderer
 
     renderer = Renderer(model, device, token)
-    if not renderer.is_gan:
-        raise CellSimError(
-            f"Model {renderer.model.name!r} is an autoencoder, which has no styles to mix: choose a Cell-GAN."
-        )
+    renderer.refuse_unless_styled(", which has no styles to mix")
     if (
         isinstance(layer, bool)
         or not isinstance(layer, (int, np.integer))

@@ -99,11 +99,7 @@ def directions(
 
 def directions_of(renderer: Renderer, n: int, seed: int, *, samples: int = SAMPLES) -> Directions:
     """Do what `directions` documents, with a model made ready."""
-    if not renderer.is_gan:
-        raise CellSimError(
-            f"Model {renderer.model.name!r} is an autoencoder: its codes vary alike in all directions, so it has no "
-            "principal ones; choose a Cell-GAN."
-        )
+    renderer.refuse_unless_styled(": its codes vary alike in all directions, so it has no principal ones")
     if not 1 <= n <= renderer.latent:
         raise CellSimError(f"There are no {n} principal directions; ask for 1 to {renderer.latent}.")
     if samples <= renderer.latent:

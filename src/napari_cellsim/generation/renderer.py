@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,7 +17,7 @@ from torch import Tensor
 from ..base import CellSimError, JobToken, now, versions
 from ..models import Model, load_model
 from ..models.hardware import choose_device
-from .generated import NO_NOISE
+from .generated import COLOURS, NO_NOISE
 from .seeds import check_seed
 
 # Larger batches gain nothing on a CPU, and make progress and cancelling slow to answer.
@@ -24,6 +25,9 @@ _CPU_BYTES, _LARGEST_BATCH = 64 * 2**20, 64
 # Feature maps of the largest kind that live at once while a picture is drawn.
 _LIVE_MAPS = 4
 _MAPPED_AT_ONCE = 1000
+_ARTICLES = {"cellgan": "a Cell-GAN", "msggan": "an MSG-GAN", "vae": "an autoencoder"}
+# What an MSG-GAN draws, [-1, 1], as 8-bit intensities.
+_MIDDLE, _HALF, _WHITE = 127.5, 127.5, 255.0
 
 _means: OrderedDict[tuple[str, int, int], tuple[NDArray[np.float32], float]] = OrderedDict()
 
@@ -34,7 +38,7 @@ class Renderer:
     Parameters
     ----------
     model : Model, str or Path
-        A Cell-GAN or an autoencoder, or the name or file of one.
+        A Cell-GAN, an MSG-GAN or an autoencoder, or the name or file of one.
     device : str
         See `models.hardware.devices`.
     token : JobToken, optional
@@ -51,19 +55,49 @@ class Renderer:
     ) -> None:
         self.token = token or JobToken()
         self.model = load_model(model) if isinstance(model, str | Path) else model
-        if self.model.kind not in ("cellgan", "vae"):
+        if self.model.kind not in _ARTICLES:
             raise CellSimError(
-                f"Model {self.model.name!r} is a {self.model.kind}, which cannot generate pictures; choose a Cell-GAN "
-                "or an autoencoder."
+                f"Model {self.model.name!r} is a {self.model.kind}, which cannot generate pictures; choose a Cell-GAN, "
+                "an MSG-GAN or an autoencoder."
             )
         self.device = choose_device(device)
         config = self.model.network.config
         self.size, self.channels, self.frames = int(config.size), int(config.channels), int(config.frames)
         self.latent = int(config.latent)
-        self.is_gan = self.model.kind == "cellgan"
-        self.slots = int(self.model.network.slots) if self.is_gan else 1
-        self.network = self.ready("cellgan" if self.is_gan else "vae")
+        self.kind = self.model.kind
+        self.styled = self.kind == "cellgan"
+        self.slots = int(self.model.network.slots) if self.styled else 1
+        self.network = self.ready(self.kind)
         self._noise: tuple[bytes, list[Tensor]] | None = None
+
+    @property
+    def spherical(self) -> bool:
+        """Whether latents count by their direction alone, as those of an MSG-GAN do: they have length √D."""
+        return self.kind == "msggan"
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Red, green and blue for a model of colour photographs, else nothing."""
+        photographs = self.spherical or self.model.card.modality == "photograph"
+        return COLOURS if photographs and self.channels == len(COLOURS) else ()
+
+    def refuse_unless_styled(self, why: str) -> None:
+        """Raise one sentence if the model has no styles.
+
+        Parameters
+        ----------
+        why : str
+            What is missing, following "Model … is an MSG-GAN".
+
+        Raises
+        ------
+        CellSimError
+            Naming the model and what it is.
+        """
+        if not self.styled:
+            raise CellSimError(
+                f"Model {self.model.name!r} is {_ARTICLES[self.kind]}{why}; choose a Cell-GAN."
+            )
 
     def ready(self, role: str) -> Any:
         """Return one of the model's networks, on the device and checked.
@@ -84,8 +118,8 @@ class Renderer:
 
     @cached_property
     def mapping(self) -> Any:
-        """The network from z to w; for an autoencoder, whose codes are z, nothing but a change of type."""
-        return self.ready("mapping") if self.is_gan else torch.nn.Identity()
+        """The network from z to w; where codes are z themselves, nothing but a change of type."""
+        return self.ready("mapping") if self.styled else torch.nn.Identity()
 
     @cached_property
     def encoder(self) -> Any:
@@ -101,7 +135,7 @@ class Renderer:
     def batch(self) -> int:
         """Number of pictures that are drawn at once."""
         config = self.model.network.config
-        if self.is_gan:
+        if self.kind in ("cellgan", "msggan"):
             maps = [w * (4 << i) ** 2 for i, w in enumerate(config.widths) if 4 << i <= self.size]
         else:
             maps = [config.widths[0] * self.size**2]
@@ -115,7 +149,8 @@ class Renderer:
         """Offset and gain (C, 2) that give a freely generated picture the intensities of the training data."""
         stated = self.model.card.normalisation
         values = stated if isinstance(stated, dict) else {}
-        pair = (values.get("mean", 0.0), values.get("std", 1.0))
+        usual = (_MIDDLE, _HALF) if self.spherical else (0.0, 1.0)
+        pair = (values.get("mean", usual[0]), values.get("std", usual[1]))
         rows = [np.broadcast_to(np.asarray(value, dtype=np.float64), self.channels) for value in pair]
         return np.stack(rows, axis=-1)
 
@@ -123,18 +158,27 @@ class Renderer:
     def unit_notes(self) -> list[str]:
         """What must be said about the intensities of free pictures."""
         stated = self.model.card.normalisation
-        if isinstance(stated, dict) and {"mean", "std"} <= stated.keys():
+        if self.spherical or (isinstance(stated, dict) and {"mean", "std"} <= stated.keys()):
             return []
         return [
             f"Model {self.model.name!r} states no intensities, so pictures have mean 0 and standard deviation 1."
         ]
 
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """What intensities are cut off at; None where there are no limits."""
+        return (0.0, _WHITE) if self.spherical else None
+
     def codes(self, seeds: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return z (N, D), each row drawn from N(0, 1) by a CPU generator with its own seed."""
+        """Return z (N, D), each row drawn from N(0, 1) by a CPU generator with its own seed.
+
+        For a spherical model each row is brought to length √D.
+        """
         rows = [
             torch.randn(self.latent, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds
         ]
-        return torch.stack(rows).numpy()
+        z: NDArray[np.float32] = torch.stack(rows).numpy()
+        return on_sphere(z) if self.spherical else z
 
     @torch.inference_mode()
     def map(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -150,14 +194,15 @@ class Renderer:
     def sample(self, count: int, seed: int) -> NDArray[np.float32]:
         """Return w (count, D) of one stream of random z, for statistics."""
         generator = torch.Generator().manual_seed(check_seed(seed))
-        return self.map(torch.randn(count, self.latent, generator=generator).numpy())
+        z: NDArray[np.float32] = torch.randn(count, self.latent, generator=generator).numpy()
+        return self.map(on_sphere(z) if self.spherical else z)
 
     def mean(self, count: int = 10_000, seed: int = 0) -> tuple[NDArray[np.float32], float]:
-        """Return w̄ (D,) and σ, the root mean square distance of w from it per dimension; an autoencoder's are 0 and 1.
+        """Return w̄ (D,) and σ, the root mean square distance of w from it per dimension.
 
-        Remembered by the model's hash.
+        They are 0 and 1 where there is no mapping network. Remembered by the model's hash.
         """
-        if not self.is_gan:
+        if not self.styled:
             return np.zeros(self.latent, np.float32), 1.0
         key = (self.hash, count, seed)
         if key not in _means:
@@ -170,8 +215,8 @@ class Renderer:
         return mean32.copy(), deviation
 
     def noise(self, seeds: NDArray[np.int64]) -> list[Tensor] | None:
-        """Return noise maps (B, 1, h, w), one per place of the generator; None for an autoencoder, which has none."""
-        if not self.is_gan:
+        """Return noise maps (B, 1, h, w), one per place of a style generator; None for other models."""
+        if not self.styled:
             return None
         key = np.ascontiguousarray(seeds).tobytes()
         if self._noise is None or self._noise[0] != key:
@@ -191,11 +236,19 @@ class Renderer:
 
     def draw(self, latents: Tensor, noise: list[Tensor] | None) -> Tensor:
         """Return pictures (B, T·C, H, W) in network units of latents (B, L, D); differentiable."""
-        if self.is_gan:
+        if self.styled:
             pictures: Tensor = self.network(latents, noise)
+        elif self.spherical:
+            pictures = self.network(latents[:, 0])[-1]
         else:
             pictures = self.network.decode(latents[:, 0])
         return pictures
+
+    @torch.inference_mode()
+    def scales(self, latents: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return what an MSG-GAN draws of latents (B, 1, D) at every scale: (B, 1, C, h, w), coarse to fine."""
+        codes = torch.from_numpy(np.ascontiguousarray(latents[:, 0], dtype=np.float32)).to(self.device)
+        return [scale.float().cpu().numpy()[:, None] for scale in self.network(codes)]
 
     @torch.inference_mode()
     def pictures(self, latents: NDArray[np.float32], seeds: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -208,7 +261,7 @@ class Renderer:
     def encode(self, guides: NDArray[np.float32], plus: bool) -> NDArray[np.float32]:
         """Return latents (B, L, D) of standardised guides (B, T, C, Y, X), in W+ if `plus`, else L = 1."""
         images = torch.from_numpy(np.ascontiguousarray(guides)).to(self.device).flatten(1, 2)
-        if self.is_gan:
+        if self.styled:
             found = self.encoder(images, plus=plus)
         else:
             found = self.network.encode(images)[0][:, None]
@@ -233,10 +286,17 @@ class Renderer:
         """Return the provenance of a result made with these settings."""
         return {
             "kind": "generated",
-            "model": {"name": self.model.name, "hash": self.hash},
+            "model": {"name": self.model.name, "hash": self.hash, "kind": self.kind},
             "config": config,
             "notes": [*notes, *self.model.warnings],
             "device": str(self.device),
             "versions": versions(),
             "time": now(),
         }
+
+
+def on_sphere(codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return codes (N, D) brought to length √D, the sphere that MSG-GAN draws from (Østmo 2020, published code)."""
+    lengths = np.linalg.norm(codes.astype(np.float64), axis=-1, keepdims=True)
+    placed: NDArray[np.float32] = (codes * (math.sqrt(codes.shape[-1]) / lengths)).astype(np.float32)
+    return placed

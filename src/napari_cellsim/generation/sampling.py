@@ -16,15 +16,17 @@ from .seeds import Noise, check_seed, code_seeds, noise_seeds
 
 if TYPE_CHECKING:
     from ..models import Model
+    from .renderer import Renderer
 
 DEFAULT_MODEL = "cellgan-lite"
+DEFAULT_TRUNCATION = 0.7
 
 
 def generate(
     model: Model | str | Path = DEFAULT_MODEL,
     n: int = 16,
     seed: int = 0,
-    truncation: float = 0.7,
+    truncation: float | None = None,
     noise: Noise = "random",
     **options: Any,
 ) -> Generated:
@@ -33,15 +35,16 @@ def generate(
     Parameters
     ----------
     model : Model, str or Path
-        A Cell-GAN or an autoencoder, or the name or file of one.
+        A Cell-GAN, an MSG-GAN or an autoencoder, or the name or file of one.
     n : int
         Number of pictures, at least 1.
     seed : int
         Picture i of a seed is always the same, whatever `n` and the batch are; 0 or more.
-    truncation : float
-        From 0 (all pictures are the mean picture) to 1 (full variety): ``w̄ + truncation (w - w̄)``.
+    truncation : float, optional
+        From 0 (all pictures are the mean picture) to 1 (full variety): ``w̄ + truncation (w - w̄)``. If not given, 0.7;
+        an MSG-GAN, whose latents count by their direction alone, always shows the full variety.
     noise : {"random", "fixed", "none"}
-        Noise of its own for each picture, the same noise for all, or none.
+        Noise of its own for each picture, the same noise for all, or none; only a Cell-GAN reads any.
     **options
         As for `generate_job`.
 
@@ -61,7 +64,7 @@ def generate_job(
     model: Model | str | Path = DEFAULT_MODEL,
     n: int = 16,
     seed: int = 0,
-    truncation: float = 0.7,
+    truncation: float | None = None,
     noise: Noise = "random",
     *,
     device: str = "auto",
@@ -88,7 +91,7 @@ def generate_job(
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise CellSimError(f"The number of pictures is {n}; it must be at least 1.")
     check_seed(seed)
-    if not 0 <= truncation <= 1:
+    if truncation is not None and not 0 <= truncation <= 1:
         raise CellSimError(
             f"The truncation is {truncation}; it must lie between 0 (the mean picture) and 1 (full variety)."
         )
@@ -96,14 +99,15 @@ def generate_job(
 
     noises = noise_seeds(noise, seed, n)
     renderer = Renderer(model, device, token)
+    share = _truncation(renderer, truncation)
     z = renderer.codes(code_seeds(seed, n))
     mean, _ = renderer.mean()
-    latents = truncated(renderer.map(z), mean, truncation)[:, None]
-    if not renderer.is_gan:
+    latents = truncated(renderer.map(z), mean, share)[:, None]
+    if not renderer.styled:
         noises = np.full(n, NO_NOISE, dtype=np.int64)
     intensity = np.tile(renderer.intensity, (n, 1, 1))
     images = yield from draw_job(renderer, latents, noises, intensity, batch)
-    config = {"n": int(n), "seed": int(seed), "truncation": float(truncation), "noise": noise}
+    config = {"n": int(n), "seed": int(seed), "truncation": share, "noise": noise}
     return Generated(
         images=images,
         latents=latents,
@@ -112,9 +116,21 @@ def generate_job(
         z=z,
         kind="sample",
         name=renderer.model.name,
+        channel_names=renderer.channel_names,
         provenance=renderer.provenance(config, renderer.unit_notes),
         **renderer.facts(),
     )
+
+
+def _truncation(renderer: Renderer, wanted: float | None) -> float:
+    if not renderer.spherical:
+        return DEFAULT_TRUNCATION if wanted is None else float(wanted)
+    if wanted not in (None, 1):
+        raise CellSimError(
+            f"Model {renderer.model.name!r} is an MSG-GAN, whose latents lie on a sphere without a mean picture to be "
+            f"drawn towards: leave the truncation of {wanted} out."
+        )
+    return 1.0
 
 
 def truncated(w: NDArray[np.float32], mean: NDArray[np.float32], truncation: float) -> NDArray[np.float32]:
@@ -125,7 +141,7 @@ def truncated(w: NDArray[np.float32], mean: NDArray[np.float32], truncation: flo
 def mean_latent(
     model: Model | str | Path = DEFAULT_MODEL, n: int = 10_000, seed: int = 0, *, device: str = "auto"
 ) -> NDArray[np.float32]:
-    """Return w̄ (D,), the mean of w over `n` random z; the latent of an autoencoder's mean picture is 0.
+    """Return w̄ (D,), the mean of w over `n` random z; where w is z itself, it is 0.
 
     Raises
     ------

@@ -70,7 +70,8 @@ def interpolate_job(
         See `interpolate`.
     space : {"w", "w+", "z"}, optional
         Straight lines between the latents as they are, between latents of one per slot, or great circles between the
-        z that the latents were mapped from (Shoemake 1985), which never leave where z comes from. "w" if not given.
+        z that the latents were mapped from (Shoemake 1985), which never leave where z comes from. "w" if not given; an
+        MSG-GAN, whose latents are z, knows "z" alone.
     loop : bool
         Go back to the first keyframe, which is not repeated: K keyframes give ``K steps`` pictures.
     device, batch, token
@@ -95,10 +96,13 @@ def interpolate_job(
     notes = list(points.notes)
     first, second, share = _legs(len(points), steps, loop)
     z = None
-    if space == "z":
+    if renderer.spherical:
+        latents, z = _on_one_sphere(renderer, points, space, first, second, share)
+        space = "z"
+    elif space == "z":
         latents, z = _on_spheres(renderer, points, first, second, share)
     elif space in (None, "w", "w+"):
-        if space == "w+" and not renderer.is_gan:
+        if space == "w+" and not renderer.styled:
             raise CellSimError(
                 f"Model {renderer.model.name!r} is an autoencoder, whose one code has no slots: choose space w."
             )
@@ -116,7 +120,7 @@ def interpolate_job(
         )
     images = yield from draw_job(renderer, latents, seeds, intensity, batch)
     config = {"space": space or "w", "steps": int(steps), "loop": loop, "keyframes": len(points)}
-    names = keyframes.channel_names if isinstance(keyframes, Generated) else ()
+    names = keyframes.channel_names if isinstance(keyframes, Generated) else renderer.channel_names
     return Generated(
         images=images,
         latents=latents,
@@ -171,6 +175,28 @@ def _on_spheres(
     return truncated(renderer.map(z), mean, points.truncation)[:, None], z
 
 
+def _on_one_sphere(
+    renderer: Renderer,
+    points: Points,
+    space: WalkSpace | None,
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    share: NDArray[np.float64],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from .renderer import on_sphere
+
+    if space not in (None, "z"):
+        raise CellSimError(
+            f"Model {renderer.model.name!r} is an MSG-GAN, whose latents lie on a sphere: its walks follow great "
+            f"circles (space z), not {space!r}."
+        )
+    ends = points.latents[:, 0]
+    if not np.any(ends, axis=1).all():
+        raise CellSimError("A latent of zeros has no direction, so no walk can start from it: leave it out.")
+    z = on_sphere(slerp(on_sphere(ends)[first], on_sphere(ends)[second], share))
+    return z[:, None], z
+
+
 def slerp(start: NDArray[Any], end: NDArray[Any], share: NDArray[np.float64]) -> NDArray[np.float32]:
     """Interpolate on great circles, the length going straight from one to the other (Shoemake, SIGGRAPH 1985).
 
@@ -190,12 +216,25 @@ def slerp(start: NDArray[Any], end: NDArray[Any], share: NDArray[np.float64]) ->
     lengths = [np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b)]
     a, b = a / lengths[0], b / lengths[1]
     t = share[:, None]
-    angle = np.arccos(np.clip((a * b).sum(1, keepdims=True), -1.0, 1.0))
+    cosine = np.clip((a * b).sum(1, keepdims=True), -1.0, 1.0)
+    angle = np.arccos(cosine)
     sine = np.sin(angle)
-    flat = sine < 1e-6  # same direction (or opposite, where every great circle is as good as a line)
+    flat = sine < 1e-6  # same direction or opposite
     safe = np.where(flat, 1.0, sine)
     one = np.where(flat, 1 - t, np.sin((1 - t) * angle) / safe)
     other = np.where(flat, t, np.sin(t * angle) / safe)
+    # Between opposite points all great circles are equally long; one of them is taken.
+    opposite = flat & (cosine < 0)
+    one, other = np.where(opposite, np.cos(np.pi * t), one), np.where(opposite, np.sin(np.pi * t), other)
+    b = np.where(opposite, _perpendicular(a), b)
     length = lengths[0] * (1 - t) + lengths[1] * t
     turned: NDArray[np.float32] = ((one * a + other * b) * length).astype(np.float32)
     return turned
+
+
+def _perpendicular(directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return unit vectors (N, D) at right angles to unit vectors (N, D), D at least 2."""
+    axes = np.eye(directions.shape[1])[np.abs(directions).argmin(axis=1)]
+    rest = axes - (axes * directions).sum(1, keepdims=True) * directions
+    found: NDArray[np.float64] = rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12)
+    return found

@@ -50,6 +50,7 @@ def connect(dock: GenerateDock, view: GenerateView) -> None:
         (explore.add_all_button, dock.add_all),
         (explore.walk_button, dock.interpolate),
         (explore.mix_button, dock.mix),
+        (explore.scales_button, dock.scales),
         (explore.take_button, dock.take),
         (explore.keep_button, dock.keep),
         (explore.forecast_button, dock.forecast),

@@ -15,7 +15,7 @@ from . import model_list
 from .generate_editor import Edited
 from .generate_request import Computing
 from .generate_view import GenerateView
-from .generate_work import Found, GuideReady
+from .generate_work import Found, GuideReady, Scales
 from .painting import paint_later
 from .results import add_layers
 from .widgets import say
@@ -111,6 +111,19 @@ class GenerateDisplay:
         pair.show_guide(layers.flat(pictures.guides[0]))
         pair.show_result(layers.flat(pictures.images[0]))
         self._view.guide.show_comparison(pictures.records, pictures.notes)
+
+    def walked(self, pictures: Generated) -> Iterator[None]:
+        """Add a walk, also side by side if the dock says so."""
+        rows = self._view.explore.rows.value
+        yield from self.added(pictures)
+        if rows:
+            yield from add_layers(self._viewer, [layers.rows_data(pictures)], self._view)
+
+    def scaled(self, made: Scales) -> Iterator[None]:
+        """Add all scales of a picture."""
+        yield
+        sheet = layers.sheet_data(made.picture, made.sheet, "all scales")
+        yield from add_layers(self._viewer, [sheet], self._view)
 
     def added(self, pictures: Generated) -> Iterator[None]:
         """Add a walk or a grid, a grid also as one picture of all."""

@@ -1,4 +1,4 @@
-"""The Generate dock, which makes new pictures of trapped cells, look-alikes, and what lies between them."""
+"""The Generate dock, which makes new pictures of cells and specimens, look-alikes, and what lies between them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class GenerateDock(JobDock, ExploreMethods):
     """Dock that generates pictures freely, after a guide, and along the latent space.
 
-    Everything the buttons do is also a method: `run`, `encode`, `refine`, `interpolate`, `mix`, `edit`, `keep`,
-    `forecast`, `open`, `save`, `cancel`.
+    Everything the buttons do is also a method: `run`, `encode`, `refine`, `interpolate`, `mix`, `scales`, `edit`,
+    `keep`, `forecast`, `open`, `save`, `cancel`.
 
     Parameters
     ----------
@@ -80,6 +80,7 @@ class GenerateDock(JobDock, ExploreMethods):
             seed : int.
             truncation : float, 0 to 1.
             noise : "random", "fixed" or "none".
+            Models of specimens know neither truncation nor noise.
 
         Returns
         -------
@@ -93,10 +94,15 @@ class GenerateDock(JobDock, ExploreMethods):
         """
         self._check_idle()
         computing = self._view.model_form.computing(model, device)
-        request = self._view.sample.request(computing, **choices)
-        entry = self._view.model_form.entry(computing.model)
+        form = self._view.model_form
+        request = self._view.sample.request(computing, form.kind(computing.model), **choices)
+        entry = form.entry(computing.model)
         self._display.live = layers.LivePictures(
-            self._viewer, request.n, entry.card.pixel_size if entry else None, self
+            self._viewer,
+            request.n,
+            entry.card.pixel_size if entry else None,
+            form.colour(computing.model),
+            self,
         )
         what = "one picture" if request.n == 1 else f"{request.n} pictures"
         return self._start(
@@ -213,6 +219,7 @@ class GenerateDock(JobDock, ExploreMethods):
         """Offer the layers and models that exist now; napari calls this when its layer list changes."""
         layers.ride_along(self._viewer)
         self._view.reset_choices()
+        self._show_kinds()
 
     # ---- inside ----
 
@@ -231,6 +238,7 @@ class GenerateDock(JobDock, ExploreMethods):
         view = self._view
         generate_buttons.connect(self, view)
         view.model_form.model.changed.connect(self._model_changed)
+        view.explore.layer.changed.connect(self._show_kinds)
         view.guide.layer.changed.connect(self._guide_changed)
         for box in (view.guide.at, view.guide.region, view.guide.pixel_size):
             box.changed.connect(self._other_guide)
@@ -245,6 +253,11 @@ class GenerateDock(JobDock, ExploreMethods):
 
     def _model_changed(self, *_: Any) -> None:
         self._view.explore.show_slots(self._view.model_form.slots())
+        self._show_kinds()
+
+    def _show_kinds(self, *_: Any) -> None:
+        chosen = self._view.model_form.kind()
+        self._view.show_kinds(chosen, layers.maker_kind(self.layer) if self.layer else chosen)
 
     def _guide_changed(self, *_: Any) -> None:
         self._view.guide.show_pixel_size(None)

@@ -18,9 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .generate_layers import block_of, current_picture, flat, generated_layers
+from .generate_form import SPECIMENS
+from .generate_layers import block_of, current_picture, generated_layers, shown
 from .generate_widgets import NumberSlider, add_row, thumbnail
-from .widgets import button, choose_some, form, line, say, section
+from .widgets import button, choose_some, form, line, say, section, show_row
 
 if TYPE_CHECKING:
     from ..generation import Generated
@@ -75,14 +76,20 @@ class ExploreTab(QWidget):
             "Hand the current picture to the Forecast dock as the start of a movie.\n"
             "A picture of one moment is repeated; a generated sequence is a true start.",
         )
+        self.scales_button = button(
+            "Show all scales",
+            "Show how the model builds the current picture: what it draws at 4 × 4 pixels, at 8 × 8, and so on.",
+        )
+        self.mix_section = section("Mix their styles", self._mix_rows, self.mix_button, collapsed=True)
         self.slider_section = section("Change the current picture", self._editor, collapsed=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 6, 8, 2)
         for part in (
             self._list_box,
             section("Movie through the pictures", self._walk_rows, self.walk_button, collapsed=False),
-            section("Mix their styles", self._mix_rows, self.mix_button, collapsed=True),
+            self.mix_section,
             self.slider_section,
+            self.scales_button,
             self.forecast_button,
             self.notes,
         ):
@@ -150,7 +157,12 @@ class ExploreTab(QWidget):
             value=False,
             tooltip="Close the walk, for a movie without end.",
         )
-        self._walk_rows = form(self.space, self.steps, self.loop)
+        self.rows = CheckBox(
+            text="Also side by side",
+            value=False,
+            tooltip="Show the pictures of the movie as one picture, too: a row from each one on the list to the next.",
+        )
+        self._walk_rows = form(self.space, self.steps, self.loop, self.rows)
         self.walk_button = button("Make movie", "Walk from each picture on the list to the next.")
         self.crossover = SpinBox(
             label="Crossover layer",
@@ -229,7 +241,7 @@ class ExploreTab(QWidget):
     def add(self, title: str, picture: Generated) -> None:
         """Put a picture on the list."""
         self.chosen.append(Chosen(title, picture))
-        item = QListWidgetItem(thumbnail(flat(picture.images[0]), _ICON), title.rsplit(" ", 1)[-1])
+        item = QListWidgetItem(thumbnail(shown(picture), _ICON), title.rsplit(" ", 1)[-1])
         item.setToolTip(title)
         self.list.addItem(item)
         self._show_list()
@@ -248,7 +260,8 @@ class ExploreTab(QWidget):
     def _show_list(self) -> None:
         for part in (self.list, self.remove_button, self.clear_button):
             part.setVisible(bool(self.chosen))
-        say(self.hint, "" if self.chosen else "Choose two or more pictures for a movie or a mixing grid.")
+        grid = "" if self.mix_section.isHidden() else " or a mixing grid"
+        say(self.hint, "" if self.chosen else f"Choose two or more pictures for a movie{grid}.")
 
     def _remove_marked(self, _checked: bool = False) -> None:
         self.remove([self.list.row(item) for item in self.list.selectedItems()])
@@ -287,6 +300,15 @@ class ExploreTab(QWidget):
         say(self.editing, f"Changing: {title}" if title else "")
         if not title:
             self.keep_button.setEnabled(False)
+
+    def show_kind(self, kind: str) -> None:
+        """Show what can be done with pictures that a model of a kind made."""
+        styled = kind not in SPECIMENS
+        show_row(self.space, styled)
+        for part in (self.mix_section, self.slider_section, self.forecast_button):
+            part.setVisible(styled)
+        self.scales_button.setVisible(not styled)
+        self._show_list()
 
     def show_slots(self, slots: int) -> None:
         """Fit the crossover layer to a model with that many style layers; 1 means that nothing can be mixed."""

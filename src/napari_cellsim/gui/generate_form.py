@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, SpinBox
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from ..base import CellSimError
 from ..models import ModelEntry
 from ..models.header import read_header
-from . import model_list
+from . import model_list, specimen_models
 from .generate_request import Computing, GenerateRequest
 from .generate_widgets import NumberSlider, SeedField, add_row
 from .settings import generate_settings
-from .widgets import button, choose_some, form, line
+from .widgets import button, choose_some, form, line, show_row
 
 if TYPE_CHECKING:
     from ..generation import Generated
 
 KINDS = ("cellgan", "vae")
+SPECIMENS = ("msggan",)
+"""Kinds that the Generate dock offers besides: they draw photographs of single specimens."""
 NOISE = {"new for each picture": "random", "the same for all": "fixed", "none": "none"}
 
 
 class ModelForm:
     """Which model generates, and on which device.
+
+    Parameters
+    ----------
+    more : tuple of str
+        Kinds of models to offer besides `KINDS`.
 
     Attributes
     ----------
@@ -33,14 +40,11 @@ class ModelForm:
         The rows, for the dock to arrange.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: tuple[str, ...] = ()) -> None:
+        self._more = more
         self.model = ComboBox(
             label="Model",
-            choices=lambda _: [
-                (entry.name, model_list.key_of(entry))
-                for kind in KINDS
-                for entry in model_list.available(kind)
-            ],
+            choices=lambda _: [(entry.name, model_list.key_of(entry)) for entry in self._entries()],
             nullable=True,
             tooltip="Which network generates. The Models dock says what each was trained on and opens your own.",
         )
@@ -52,13 +56,23 @@ class ModelForm:
             value=chosen,
             tooltip="Where to compute: auto takes a graphics card where there is one.",
         )
-        self.box = form(self.model, self.device)
+        self.specimens = ComboBox(
+            label="Class",
+            choices=[],
+            tooltip="What the model draws, as its card says. Where there is one model per class, named alike but for\n"
+            "the class in brackets, choose another class here.",
+        )
+        self.box = form(self.model, self.specimens, self.device)
+        self.model.changed.connect(self._show_classes)
+        self.specimens.changed.connect(self._choose_class)
         choose_some(self.model)
+        self._show_classes()
 
     def reset_choices(self) -> None:
         """Offer the models that exist now, keeping the choice."""
         self.model.reset_choices()
         choose_some(self.model)
+        self._show_classes()
 
     def show_devices(self, devices: list[str]) -> None:
         """Offer the devices of this machine, keeping the choice."""
@@ -91,7 +105,7 @@ class ModelForm:
             If that model is not installed.
         """
         maker = pictures.provenance.get("model", {})
-        entry = next((entry for entry in _entries() if entry.hash == maker.get("hash")), None)
+        entry = next((entry for entry in self._entries() if entry.hash == maker.get("hash")), None)
         if entry is None:
             raise CellSimError(
                 f"The pictures of {pictures.name!r} were made by the model {maker.get('name', 'of unknown name')!r}, "
@@ -102,7 +116,7 @@ class ModelForm:
     def entry(self, model: str | Path | None = None) -> ModelEntry | None:
         """Return what is known of a model, by default of the chosen one, without loading it."""
         key = self.model.value if model is None else model
-        found = [entry for entry in _entries() if key in (entry.name, entry.path, str(entry.path))]
+        found = [entry for entry in self._entries() if key in (entry.name, entry.path, str(entry.path))]
         return found[0] if found else None
 
     def slots(self) -> int:
@@ -113,9 +127,35 @@ class ModelForm:
         size = read_header(entry.path).content.networks["cellgan"].config["size"]
         return 2 * (int(size).bit_length() - 1) - 2
 
+    def kind(self, model: str | Path | None = None) -> str:
+        """Return the kind of a model, by default of the chosen one; "" if there is none that can be read."""
+        networks = model_list.networks_of(self.model.value if model is None else model)
+        return next((kind for kind in (*KINDS, *self._more) if kind in networks), "")
 
-def _entries() -> list[ModelEntry]:
-    return [entry for kind in KINDS for entry in model_list.available(kind)]
+    def colour(self, model: str | Path | None = None) -> bool:
+        """Whether a model draws colour photographs, by default the chosen one."""
+        key = self.model.value if model is None else model
+        kind, entry = self.kind(key), self.entry(key)
+        photographs = kind in SPECIMENS or (entry is not None and entry.card.modality == "photograph")
+        return photographs and model_list.networks_of(key)[kind].get("channels") == 3
+
+    def _entries(self) -> list[ModelEntry]:
+        return [entry for kind in (*KINDS, *self._more) for entry in model_list.available(kind)]
+
+    def _show_classes(self, _model: Any = None) -> None:
+        """Offer the classes of the models that belong together with the chosen one."""
+        entry = self.entry()
+        relatives = [] if entry is None else specimen_models.relatives(entry, self._entries())
+        choices = [(specimen_models.title(one, relatives), model_list.key_of(one)) for one in relatives]
+        with self.specimens.changed.blocked():
+            self.specimens.choices = choices
+            if choices:
+                self.specimens.value = self.model.value
+        show_row(self.specimens, bool(choices))
+
+    def _choose_class(self, key: str | Path | None) -> None:
+        if key is not None and key != self.model.value:
+            self.model.value = key
 
 
 class SampleTab(QWidget):
@@ -149,34 +189,45 @@ class SampleTab(QWidget):
             value=next(iter(NOISE)),
             tooltip="Noise that decides fine detail such as grain: new for each picture, the same for all, or none.",
         )
-        rows = form(self.number, self.noise)
-        add_row(rows, "Seed", self.seed, 1)
-        add_row(rows, "Truncation", self.truncation, 2)
+        self._rows = form(self.number, self.noise)
+        add_row(self._rows, "Seed", self.seed, 1)
+        add_row(self._rows, "Truncation", self.truncation, 2)
         self.run_button = button(
             "Generate", "Generate new pictures; they appear as one layer while they are made."
         )
         self.summary = line("What was generated last")
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 6, 8, 2)
-        column.addWidget(rows)
+        column.addWidget(self._rows)
         column.addWidget(self.run_button)
         column.addWidget(self.summary)
         column.addStretch(1)
 
+    def show_kind(self, kind: str) -> None:
+        """Show what applies to models of a kind."""
+        styled = kind not in SPECIMENS
+        show_row(self.noise, styled)
+        layout = self._rows.layout()
+        assert isinstance(layout, QFormLayout)
+        layout.setRowVisible(self.truncation, styled)
+
     def request(
         self,
         computing: Computing,
+        kind: str,
         *,
         n: int | None = None,
         seed: int | None = None,
         truncation: float | None = None,
         noise: str | None = None,
     ) -> GenerateRequest:
-        """Return what to generate; arguments that are None are taken from the controls."""
+        """Return what to generate by a model of a kind; arguments that are None are taken from the controls."""
+        if truncation is None and kind not in SPECIMENS:
+            truncation = self.truncation.value
         return GenerateRequest(
             computing,
             n=self.number.value if n is None else n,
             seed=self.seed.value if seed is None else seed,
-            truncation=self.truncation.value if truncation is None else truncation,
+            truncation=truncation,
             noise=NOISE[self.noise.value] if noise is None else noise,
         )

@@ -9,6 +9,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
 from ..base import CellSimError
+from ..generation.layers import display_of, pixels_of
 from . import viewer_state
 from .painting import paint_later
 from .results import LayerData
@@ -83,6 +84,18 @@ def flat(images: np.ndarray) -> np.ndarray:
     return np.asarray(images[-1, 0])
 
 
+def shown(generated: Generated, index: int = 0) -> np.ndarray:
+    """Return what stands for one picture: `flat`, or its last frame in colour (Y, X, 3) from 0 to 255."""
+    images = generated.images[index]
+    return np.moveaxis(images[-1], 0, -1) if generated.colour else flat(images)
+
+
+def maker_kind(layer: Image) -> str:
+    """Return the kind of the model that made the pictures of a layer."""
+    maker = block_of(layer).get("provenance", {}).get("model", {})
+    return str(maker.get("kind", "cellgan"))  # until MSG-GAN came, kinds were not noted down
+
+
 def layer_data(generated: Generated, viewer: Any) -> LayerData:
     """Return the layer of generated pictures such that it can be seen beside the viewer's other layers.
 
@@ -124,19 +137,29 @@ def ride_along(viewer: Any) -> None:
 
 def mosaic_data(generated: Generated) -> LayerData:
     """Return the pictures of a mixing grid side by side as one picture, parents in the first row and column."""
+    from ..generation import contact_sheet
+
     assert generated.grid is not None
-    rows, columns = generated.grid
-    height, width = generated.images.shape[-2:]
-    tiles = np.stack([flat(images) for images in generated.images]).reshape(rows, columns, height, width)
+    return sheet_data(generated, contact_sheet(generated, generated.grid[1]), "mixing grid")
+
+
+def rows_data(walk: Generated) -> LayerData:
+    """Return the pictures of a walk side by side, a row for the way from each keyframe to the next."""
+    from ..generation import walk_sheet
+
+    return sheet_data(walk, walk_sheet(walk), "rows")
+
+
+def sheet_data(generated: Generated, sheet: np.ndarray, name: str) -> LayerData:
+    """Return a picture made of pictures, (H, W) or in colour (H, W, 3) from 0 to 255, as a layer."""
     ((_, meta, _),) = generated.to_layers()
-    shown = {
-        "name": "mixing grid (generated)",
-        "colormap": "gray",
-        "contrast_limits": meta["contrast_limits"],
+    options = {
+        "name": f"{name} (generated)",
         "metadata": {viewer_state.METADATA_KEY: {"kind": "mosaic", "provenance": generated.provenance}},
+        **{key: meta[key] for key in ("rgb", "colormap", "contrast_limits") if key in meta},
         **{key: meta[key][-2:] for key in ("scale", "units", "axis_labels")},
     }
-    return tiles.swapaxes(1, 2).reshape(rows * height, columns * width), shown, "image"
+    return sheet / np.float32(255) if generated.colour else sheet, options, "image"
 
 
 class LivePictures(QObject):
@@ -150,16 +173,21 @@ class LivePictures(QObject):
         How many pictures will come.
     pixel_size : float or None
         µm per pixel, if the model knows.
+    colour : bool
+        Whether they are colour photographs.
     widget : QWidget
         Any widget of the viewer's window.
     """
 
-    def __init__(self, viewer: Any, count: int, pixel_size: float | None, widget: QWidget) -> None:
+    def __init__(
+        self, viewer: Any, count: int, pixel_size: float | None, colour: bool, widget: QWidget
+    ) -> None:
         super().__init__()
         self._viewer = viewer
         self._widget = widget
         self._count = count
         self._pixel_size = pixel_size
+        self._colour = colour
         self._shown_at: float | None = None
         self._array: np.ndarray | None = None
         self._layer: Image | None = None
@@ -195,7 +223,7 @@ class LivePictures(QObject):
         data, meta, _ = layer_data(generated, self._viewer)
         if layer is None:
             return None
-        if layer.ndim != data.ndim:
+        if layer.ndim != len(meta["scale"]) or layer.rgb != meta.get("rgb", False):
             self._viewer.layers.remove(layer)
             return None
         layer.data = data
@@ -208,8 +236,7 @@ class LivePictures(QObject):
         if not self._pending or self._array is None:
             return
         self._pending = False
-        axes = tuple(axis for axis in (1, 2) if self._array.shape[axis] == 1)
-        data = self._array.squeeze(axes)[: self._done]
+        data = pixels_of(self._array[: self._done], self._colour)
         if self._count == 1:
             data = data[0]
         if self._layer is None:
@@ -222,12 +249,12 @@ class LivePictures(QObject):
         self._follow()
 
     def _meta(self, data: np.ndarray) -> dict[str, Any]:
-        low, high = float(np.nanmin(data)), float(np.nanmax(data))
-        scale = (*[1.0] * (data.ndim - 2), *[self._pixel_size or 1.0] * 2)
-        units = (*["pixel"] * (data.ndim - 2), *["um" if self._pixel_size else "pixel"] * 2)
+        steps = data.ndim - (3 if self._colour else 2)
+        scale = (*[1.0] * steps, *[self._pixel_size or 1.0] * 2)
+        units = (*["pixel"] * steps, *["um" if self._pixel_size else "pixel"] * 2)
         return {
             "name": "pictures (generating)",
-            "contrast_limits": (low, max(high, low + 1e-6)),
+            **display_of(data, self._colour),
             "metadata": {viewer_state.METADATA_KEY: {"kind": "generating"}},
             **(
                 _shared_axis(self._viewer, scale, units)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
+from ..base import CellSimError
 from . import generate_layers as layers
 from . import generate_work as work
 from .generate_display import Base, GenerateDisplay
 from .generate_editor import EditWish, LiveEditor
 from .generate_explore import SLIDERS
+from .generate_form import SPECIMENS
 from .generate_handover import hand_over
-from .generate_request import MixRequest, WalkRequest
+from .generate_request import MixRequest, ScalesRequest, WalkRequest
 
 if TYPE_CHECKING:
     from ..generation import Generated
@@ -67,7 +69,7 @@ class ExploreMethods:
         steps : int, optional
             Frames from one picture to the next.
         space : "w", "z" or "w+", optional
-            Where to walk.
+            Where to walk; pictures of an MSG-GAN always follow the sphere that they come from.
         loop : bool, optional
             Whether to return to the first picture.
 
@@ -79,15 +81,17 @@ class ExploreMethods:
         self._check_idle()
         tab = self._view.explore
         keyframes = work.join(self._pictures(pictures), 2, "A movie through pictures")
+        if space is None and keyframes.provenance["model"].get("kind") not in SPECIMENS:
+            space = tab.chosen_space
         request = WalkRequest(
             self._view.model_form.computing_for(keyframes),
             keyframes,
             tab.steps.value if steps is None else steps,
-            tab.chosen_space if space is None else space,
+            space,
             tab.loop.value if loop is None else loop,
         )
         return self._start(
-            lambda token: work.walk_work(request, token), "Making the movie", self._display.added
+            lambda token: work.walk_work(request, token), "Making the movie", self._display.walked
         )
 
     def mix(self, sources: Any = None, destinations: Any = None, *, layer: int | None = None) -> Job:
@@ -113,6 +117,27 @@ class ExploreMethods:
         crossover = self._view.explore.crossover.value if layer is None else layer
         request = MixRequest(self._view.model_form.computing_for(rows), rows, columns, crossover)
         return self._start(lambda token: work.mix_work(request, token), "Mixing styles", self._display.added)
+
+    def scales(self, picture: int | None = None) -> Job:
+        """Show a picture of the current layer at every scale that its model draws.
+
+        Parameters
+        ----------
+        picture : int, optional
+            By default the one that the slider of napari shows.
+
+        Returns
+        -------
+        Job
+            Its result is the Scales.
+        """
+        self._check_idle()
+        index = self._index(picture)
+        chosen = layers.pictures_of(self.layer).select(index)
+        request = ScalesRequest(self._view.model_form.computing_for(chosen), chosen)
+        return self._start(
+            lambda token: work.scales_work(request, token), "Drawing all scales", self._display.scaled
+        )
 
     def edit(self, weights: Sequence[float] | None = None, picture: int | None = None) -> None:
         """Change a picture along principal directions; its layer follows as soon as it is computed.
@@ -172,6 +197,11 @@ class ExploreMethods:
             The movie's layer.
         """
         index = self._index(picture)
+        if layers.maker_kind(self.layer) in SPECIMENS:
+            raise CellSimError(
+                f"Layer {self.layer.name!r} shows single specimens, which are no start of a movie of cells; choose "
+                "pictures of a Cell-GAN."
+            )
         movie, note = hand_over(self._viewer, layers.pictures_of(self.layer), index)
         self._view.bar.say(note)
         return movie

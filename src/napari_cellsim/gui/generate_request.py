@@ -35,7 +35,7 @@ class GenerateRequest:
     computing: Computing
     n: int
     seed: int
-    truncation: float
+    truncation: float | None
     noise: str
 
 
@@ -77,7 +77,7 @@ class WalkRequest:
     computing: Computing
     pictures: Any
     steps: int
-    space: str
+    space: str | None
     loop: bool
 
 
@@ -89,3 +89,11 @@ class MixRequest:
     sources: Any
     destinations: Any
     layer: int
+
+
+@dataclass(frozen=True)
+class ScalesRequest:
+    """One picture at every scale; `picture` is a Generated."""
+
+    computing: Computing
+    picture: Any

@@ -8,7 +8,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from .generate_explore import ExploreTab
-from .generate_form import ModelForm, SampleTab
+from .generate_form import SPECIMENS, ModelForm, SampleTab
 from .generate_guide import GuideTab
 from .job_bar import JobBar
 from .jobs import Job
@@ -29,7 +29,7 @@ class GenerateView(QWidget):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
-        self.model_form = ModelForm()
+        self.model_form = ModelForm(SPECIMENS)
         self.sample = SampleTab()
         self.guide = GuideTab(viewer)
         self.explore = ExploreTab(viewer)
@@ -76,6 +76,18 @@ class GenerateView(QWidget):
         self.guide.time_moved()
         self.explore.time_moved()
 
+    def show_kinds(self, chosen: str, explored: str) -> None:
+        """Show the controls that apply.
+
+        Parameters
+        ----------
+        chosen, explored : str
+            Kind of the chosen model, and of the one that made the pictures of the Explore tab; "" if there is none.
+        """
+        self.sample.show_kind(chosen)
+        self.tabs.setTabVisible(TABS.index("Guide"), chosen not in SPECIMENS)
+        self.explore.show_kind(explored)
+
     def show_tab(self, name: str) -> None:
         """Bring a tab of `TABS` to the front."""
         self.tabs.setCurrentIndex(TABS.index(name))
@@ -97,7 +109,7 @@ class GenerateView(QWidget):
         for one in (self.sample.run_button, guide.encode_button, guide.refine_button, self.open_button):
             one.setEnabled(not busy)
         there = explore.layer.value is not None
-        for one in (explore.walk_button, explore.mix_button):
+        for one in (explore.walk_button, explore.mix_button, explore.scales_button):
             one.setEnabled(not busy and there)
         self.save_button.setEnabled(not busy and there)
         for one in (explore.add_button, explore.add_all_button, explore.take_button, explore.forecast_button):

@@ -147,29 +147,31 @@ def add_row(page: QWidget, label: str, widget: QWidget, position: int | None = N
 
 
 def pixmap(picture: np.ndarray, size: int, limits: tuple[float, float] | None = None) -> QPixmap:
-    """Return a grey picture (Y, X) scaled into a square of `size` px.
+    """Return a picture scaled into a square of `size` px.
 
     Parameters
     ----------
     picture : ndarray
-        (Y, X), any intensity units.
+        (Y, X) in any intensity units, or in colour (Y, X, 3) from 0 to 255.
     size : int
         Side of the square, px.
     limits : tuple of float, optional
-        Intensities shown black and white; by default the picture's 0.5 and 99.5 percentiles.
+        Intensities of a grey picture shown black and white; by default its 0.5 and 99.5 percentiles.
     """
     values = np.nan_to_num(np.asarray(picture, dtype=np.float32))
-    low, high = limits or display_limits(values)
-    grey = np.ascontiguousarray(np.clip((values - low) / (high - low) * 255, 0, 255).astype(np.uint8))
-    height, width = grey.shape
-    image = QImage(grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8)
+    colour = values.ndim == 3
+    low, high = (0.0, 255.0) if colour else limits or display_limits(values)
+    shown = np.ascontiguousarray(np.clip((values - low) / (high - low) * 255, 0, 255).astype(np.uint8))
+    height, width = shown.shape[:2]
+    form = QImage.Format.Format_RGB888 if colour else QImage.Format.Format_Grayscale8
+    image = QImage(shown.tobytes(), width, height, shown.strides[0], form)
     return QPixmap.fromImage(image).scaled(
         QSize(size, size), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
     )
 
 
 def thumbnail(picture: np.ndarray, size: int) -> QIcon:
-    """Return a picture (Y, X) as an icon."""
+    """Return a picture (Y, X) or (Y, X, 3) as an icon, see `pixmap`."""
     return QIcon(pixmap(picture, size))
 
 

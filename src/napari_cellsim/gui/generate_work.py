@@ -6,14 +6,21 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..base import CellSimError, Event, JobToken, Progress
 from .first_import import import_numerics
 from .forecast_request import LayerSnapshot
-from .generate_request import Computing, GenerateRequest, GuideRequest, MixRequest, WalkRequest
+from .generate_request import (
+    Computing,
+    GenerateRequest,
+    GuideRequest,
+    MixRequest,
+    ScalesRequest,
+    WalkRequest,
+)
 from .model_use import loaded, one_at_a_time, processor_threads
 from .opening import MODEL_SUFFIX
 
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from ..generation import Generated
 
 Making = Generator[Event, None, "Generated"]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,22 @@ class Found:
 
     pictures: list[Any] = field(default_factory=list)
     models: list[Path] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """One picture and all its scales, side by side.
+
+    Attributes
+    ----------
+    picture : Generated
+        The picture.
+    sheet : ndarray
+        (H, W) or, in colour, (H, W, 3), see `generation.scale_sheet`.
+    """
+
+    picture: Any
+    sheet: np.ndarray
 
 
 def device_names(_token: JobToken) -> list[str]:
@@ -79,6 +103,7 @@ def guide_work(request: GuideRequest, token: JobToken) -> Making:
     """
     from ..data import open_timelapse
     from ..generation import encode_job, match_guides
+    from ..generation.encoding import check_guidable
 
     yield Progress(0, 0, "Reading the guide")
     movie = open_timelapse(request.source)
@@ -87,6 +112,7 @@ def guide_work(request: GuideRequest, token: JobToken) -> Making:
     where |= {"regions": request.regions, "pixel_size": request.pixel_size}
 
     def start(model: Any, options: dict[str, Any]) -> Making:
+        check_guidable(model)
         # shown before there is any result, which may take long
         yield GuideReady(match_guides(movie, model, **where).images[0])
         refinement = {"space": request.space, "refine_steps": request.refine_steps}
@@ -122,6 +148,17 @@ def mix_work(request: MixRequest, token: JobToken) -> Making:
 
     def start(model: Any, options: dict[str, Any]) -> Making:
         return mix_job(model, request.sources, request.destinations, request.layer, **options)
+
+    return _with_model(request.computing, token, start)
+
+
+def scales_work(request: ScalesRequest, token: JobToken) -> Generator[Event, None, Scales]:
+    """Draw one picture at every scale."""
+    from ..generation import scale_sheet, scales
+
+    def start(model: Any, options: dict[str, Any]) -> Generator[Event, None, Scales]:
+        yield Progress(0, 0, "Drawing all scales")
+        return Scales(request.picture, scale_sheet(scales(model, request.picture, **options)))
 
     return _with_model(request.computing, token, start)
 
@@ -220,8 +257,10 @@ def join(pictures: Sequence[Generated], at_least: int, what: str) -> Generated:
 
 
 def _with_model(
-    computing: Computing, token: JobToken, start: Callable[[Any, dict[str, Any]], Making]
-) -> Making:
+    computing: Computing,
+    token: JobToken,
+    start: Callable[[Any, dict[str, Any]], Generator[Event, None, Made]],
+) -> Generator[Event, None, Made]:
     """Load the model, wait for other jobs, and run the job that `start(model, options)` returns."""
     yield Progress(0, 0, "Loading the model")
     import_numerics()
