@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 import napari_cellsim as cs
 from napari_cellsim.base import CellSimError, JobCancelled, JobToken, Progress, run
 from napari_cellsim.data import TimeLapse
-from napari_cellsim.models import Model, ModelCard, load_model
+from napari_cellsim.models import Model, ModelCard, Shrinkage, load_model
 from napari_cellsim.training import adaptation, adaptation_course
 from napari_cellsim.training.adaptation import adapt, adapt_job, read_past
 from napari_cellsim.training.adaptation_check import HeldOut
@@ -163,7 +164,7 @@ def test_it_is_measured_as_it_forecasts(model, result):
         return cs.nets.roll_out(result.model.network, history, steps, *sources).frames
 
     again = adapted(result.model, steps=1)
-    assert again.before == pytest.approx(held_out(forecast), rel=1e-5)
+    assert again.before == pytest.approx(held_out(forecast).error, rel=1e-5)
 
 
 def test_a_model_that_cannot_be_improved_is_returned_itself(alone, monkeypatch):
@@ -317,11 +318,55 @@ def test_the_check_knows_truth_and_baselines():
     images = drifting(12, speed=1.0, noise=0.0)
     held_out = HeldOut(images, 8, 3, JobToken())
     assert held_out.steps == 4
-    assert [len(future) for _, future in held_out.items] == [4, 3, 2, 1]
-    futures = iter([torch.from_numpy(future) for _, future in held_out.items])
-    assert held_out(lambda history, steps: next(futures)[None, :, None]) == 0
+    assert [len(future) for _, future, _ in held_out.items] == [4, 3, 2, 1]
+    futures = iter([torch.from_numpy(future) for _, future, _ in held_out.items])
+    assert held_out(lambda history, steps: next(futures)[None, :, None]).error == 0
     # constant motion is the truth here but for the border, so a copy is much worse than the best baseline
-    assert held_out(lambda history, steps: history[:, -1:].repeat(1, steps, 1, 1, 1)) > 2
+    assert held_out(lambda history, steps: history[:, -1:].repeat(1, steps, 1, 1, 1)).error > 2
+
+
+def test_a_good_forecast_is_believed_and_a_bad_one_is_not():
+    images = drifting(12, speed=1.0)
+    held_out = HeldOut(images, 8, 3, JobToken())
+    futures = iter([torch.from_numpy(future) for _, future, _ in held_out.items])
+    right = held_out(lambda history, steps: next(futures)[None, :, None])
+    assert [entry.weight for entry in right.shrinkage] == [1, 1, 1, 1]
+    assert [entry.horizon for entry in right.shrinkage] == [1, 2, 3, 4]
+    generator = torch.Generator().manual_seed(0)
+    wrong = held_out(lambda history, steps: torch.rand(1, steps, *history.shape[2:], generator=generator))
+    assert all(entry.weight < 0.2 for entry in wrong.shrinkage)
+    assert wrong.shrunk < 0.7 * wrong.error
+
+
+def test_the_share_that_is_believed_is_the_best_one():
+    images = drifting(12, speed=1.0)
+    held_out = HeldOut(images, 11, 3, JobToken())  # one future of one frame
+    _, future, blurred = held_out.items[0]
+    # half of the way from the blurred copy to the truth is believed twice as much: fully, as there is no more
+    for share, weight in ((0.5, 1.0), (2.0, 0.5), (-1.0, 0.0)):
+        guess = torch.from_numpy(blurred + share * (future - blurred))[None, :, None]
+        found = held_out(lambda history, steps, guess=guess: guess)
+        assert found.shrinkage[0].weight == pytest.approx(weight, abs=1e-5)
+
+
+def test_a_mean_forecast_is_drawn_towards_the_blurred_last_frame(alone):
+    images = drifting()
+    plain = cs.predict(images, alone, 3, flow="classical", segmentation="none")
+    card = alone.card.model_copy(
+        update={
+            "shrinkage": [
+                Shrinkage(horizon=1, weight=1, blur=1),
+                Shrinkage(horizon=2, weight=0.25, blur=1.5),
+            ]
+        }
+    )
+    model = replace(alone, card=card)
+    found = cs.predict(images, model, 3, flow="classical", segmentation="none")
+    assert np.array_equal(found.frames[:, 0], plain.frames[:, 0])
+    blurred = gaussian_filter(images[-1], 1.5, mode="nearest")
+    for step in (1, 2):  # later horizons take the last entry
+        expected = 0.25 * plain.frames[0, step, 0] + 0.75 * blurred
+        assert np.allclose(found.frames[0, step, 0], expected, atol=1e-3 * np.ptp(images))
 
 
 def test_of_a_large_field_the_windows_are_looked_at_in_which_something_changes():

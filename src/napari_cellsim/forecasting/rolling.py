@@ -13,6 +13,7 @@ from torch import Tensor
 from ..base import JobToken
 from ..nets.rollout import Step, iterate
 from .grids import Grids
+from .shrinkage import shrunk
 from .sources import (
     check_flow_source,
     check_segmentation_source,
@@ -92,9 +93,10 @@ def steps_of(
     past = torch.from_numpy(request.scale.forward(cut)).to(device)[:, None]
     crop = None if known_flow is None else known_flow[(..., *window)]
     classes = None if known_classes is None else known_classes[(..., *window)]
+    seen = grids.images_to_model(past)[None]
     rolling = iterate(
         TiledPredictor(network, tile, token),
-        grids.images_to_model(past)[None],
+        seen,
         flow,
         segment,
         flows=past_maps(crop, grids, device, is_flow=True),
@@ -103,7 +105,9 @@ def steps_of(
         token=token,
     )
     has_segmentation = segment is not None or classes is not None
-    for step in rolling:
+    # a sample is one future and no average
+    table = request.model.card.shrinkage if request.mode == "mean" else []
+    for step in shrunk(rolling, seen[:, -1], table):
         yield Rolled(step, grids, flow_source, segmentation_source, has_segmentation)
 
 

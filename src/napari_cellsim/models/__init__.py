@@ -5,7 +5,7 @@ Nothing here imports torch before a network is needed.
 
 from __future__ import annotations
 
-from .card import FORMAT_VERSION, Calibration, ModelCard, Partner
+from .card import FORMAT_VERSION, Calibration, ModelCard, Partner, Shrinkage
 from .importers import import_weights
 from .model import Model
 from .registry import ModelEntry, list_models, load_model, resolve_partner, store, user_model_folder
@@ -17,6 +17,7 @@ __all__ = [
     "ModelCard",
     "ModelEntry",
     "Partner",
+    "Shrinkage",
     "import_weights",
     "list_models",
     "load_model",

@@ -55,6 +55,26 @@ class Calibration(BaseModel):
         return self
 
 
+class Shrinkage(BaseModel):
+    """How far mean forecasts of one horizon are trusted, fitted to the past of one movie.
+
+    Parameters
+    ----------
+    horizon : int
+        Steps ahead, from 1.
+    weight : float
+        Share of the network's frame, 0 to 1; the rest is the last frame seen, blurred.
+    blur : float
+        Standard deviation in px of the model's grid.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    horizon: int = Field(ge=1)
+    weight: float = Field(ge=0, le=1)
+    blur: float = Field(ge=0)
+
+
 class ModelCard(BaseModel):
     """Facts about a model for its users and for the programs that prepare its input.
 
@@ -84,6 +104,8 @@ class ModelCard(BaseModel):
         Height and width in px of the training pictures; one number stands for a square.
     calibration : list of Calibration
         Of the uncertainty that the model predicts, for the horizons 1, 2, ...; empty if it was never calibrated.
+    shrinkage : list of Shrinkage
+        Of mean forecasts, for the horizons 1, 2, ...; empty but for models that were adapted to a movie.
     format_version : int
         Version of the file the card came from.
     """
@@ -102,6 +124,7 @@ class ModelCard(BaseModel):
     training: dict[str, JsonValue] = {}
     input_size: tuple[int, int] | None = None
     calibration: list[Calibration] = []
+    shrinkage: list[Shrinkage] = []
     format_version: int = FORMAT_VERSION
 
     @field_validator("input_size", mode="before")
@@ -109,9 +132,9 @@ class ModelCard(BaseModel):
     def _square(cls, value: Any) -> Any:
         return (value, value) if isinstance(value, int) else value
 
-    @field_validator("calibration")
+    @field_validator("calibration", "shrinkage")
     @classmethod
-    def _every_horizon(cls, value: list[Calibration]) -> list[Calibration]:
+    def _every_horizon(cls, value: list[Any]) -> list[Any]:
         horizons = [entry.horizon for entry in value]
         if horizons != list(range(1, len(value) + 1)):
             raise ValueError(f"the horizons of a calibration are 1, 2, ... in this order, not {horizons}")

@@ -173,6 +173,10 @@ def adapt_job(
     third). The model learns from what is before that and is measured on the held-out frames now and then. The number
     of steps with the least error there is repeated from the given weights, with all frames. If the error fell by less
     than 1 %, the model stays as it is. Partner networks are not trained.
+
+    How far the adapted model can be trusted is known then, and enters its mean forecasts: at each horizon they are
+    drawn towards the blurred last frame, by the share (`ModelCard.shrinkage`) with the least error on the held-out
+    frames.
     """
     if steps < 0 or (not steps and not minutes > 0):
         raise CellSimError(
@@ -196,10 +200,13 @@ def adapt_job(
             f"adapting brought it to no less than {after:.2f}."
         )
         return Adapted(past.model, False, before, after, message)
+    after = course.shrunk
     message = f"On {where} the squared error fell from {before:.2f} to {after:.2f} of the best baseline's" + (
         "." if after < 1 else ", so a baseline is still the better guess."
     )
-    return Adapted(_adapted(past, network, course.record), True, before, after, message)
+    adapted = _adapted(past, network, course.record)
+    adapted.card.shrinkage = course.shrinkage
+    return Adapted(adapted, True, before, after, message)
 
 
 def read_past(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ..base import CellSimError, JobToken
 from ..evaluation.baselines import blurred_copy_last, constant_flow, copy_last, tune_sigma
+from ..models import Shrinkage
 from .feeding import history_scale
 
 HORIZON = 5
@@ -21,6 +23,24 @@ _RECENT = 20  # frames that tune the blur and show where something changes
 
 Forecaster = Callable[[Tensor, int], Tensor]
 """``(history (1, T, 1, H, W), steps) -> (1, S, 1, H, W)``, both on the CPU."""
+
+
+class Verdict(NamedTuple):
+    """Squared error as a share of the best baseline's, mean over the horizons.
+
+    Attributes
+    ----------
+    error : float
+        Of the forecasts as they are.
+    shrunk : float
+        Of the forecasts drawn towards the blurred last frame as much as is best.
+    shrinkage : list of Shrinkage
+        How much that is at each horizon.
+    """
+
+    error: float
+    shrunk: float
+    shrinkage: list[Shrinkage]
 
 
 class HeldOut:
@@ -49,20 +69,23 @@ class HeldOut:
         moments = np.linspace(first - 1, count - 2, min(_ORIGINS, count - first))
         self.steps = min(HORIZON, count - first)
         recent = images[max(0, first - _RECENT) : first]
-        self.items: list[tuple[np.ndarray, np.ndarray]] = []
+        self.items: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         errors: dict[str, list[np.ndarray]] = {"copy": [], "blur": [], "flow": []}
-        for rows, columns in _windows(recent):
-            sigmas = tune_sigma([recent[:, rows, columns]], self.steps)
+        windows = _windows(recent)
+        sigmas = tune_sigma([recent[:, rows, columns] for rows, columns in windows], self.steps)
+        self.blurs = sigmas
+        for rows, columns in windows:
             for moment in np.unique(moments.round().astype(int)):
                 token.check()
                 seen = images[moment + 1 - history : moment + 1]
                 scale = history_scale(seen)
                 past = scale.forward(seen[:, rows, columns])
                 future = scale.forward(images[moment + 1 : moment + 1 + self.steps, rows, columns])
-                self.items.append((past, future))
                 ahead = len(future)
+                blurred = blurred_copy_last(past, ahead, sigmas[:ahead])
+                self.items.append((past, future, blurred))
                 errors["copy"].append(self._errors(copy_last(past, ahead), future))
-                errors["blur"].append(self._errors(blurred_copy_last(past, ahead, sigmas[:ahead]), future))
+                errors["blur"].append(self._errors(blurred, future))
                 errors["flow"].append(self._errors(constant_flow(past, ahead), future))
         self.baseline: np.ndarray = np.min([_mean(e) for e in errors.values()], axis=0)
         if not (self.baseline > 0).all():
@@ -72,14 +95,35 @@ class HeldOut:
             )
 
     @torch.no_grad()
-    def __call__(self, forecast: Forecaster) -> float:
-        """Return the squared error as a share of the best baseline's, mean over the horizons."""
-        errors = []
-        for past, future in self.items:
+    def __call__(self, forecast: Forecaster) -> Verdict:
+        """Judge forecasts, and how much of them should be believed."""
+        guesses = []
+        for past, future, _ in self.items:
             self._token.check()
-            guess = forecast(torch.from_numpy(past)[None, :, None], len(future))
-            errors.append(self._errors(guess[0, :, 0].numpy(), future))
-        return float(np.mean(_mean(errors) / self.baseline))
+            predicted = forecast(torch.from_numpy(past)[None, :, None], len(future))
+            guesses.append(predicted[0, :, 0].numpy())
+        weights = self._weights(guesses)
+        plain = [self._errors(guess, item[1]) for guess, item in zip(guesses, self.items, strict=True)]
+        drawn = []
+        for guess, (_, future, blurred) in zip(guesses, self.items, strict=True):
+            share = weights[: len(guess), None, None]
+            drawn.append(self._errors(share * guess + (1 - share) * blurred, future))
+        table = [
+            Shrinkage(horizon=step + 1, weight=float(weight), blur=self.blurs[step])
+            for step, weight in enumerate(weights)
+        ]
+        error, shrunk = (float(np.mean(_mean(errors) / self.baseline)) for errors in (plain, drawn))
+        return Verdict(error, shrunk, table)
+
+    def _weights(self, guesses: list[np.ndarray]) -> np.ndarray:
+        """Return the share (S,) of the forecasts that gives the least squared error beside the blurred copy."""
+        along, length = np.zeros(self.steps), np.zeros(self.steps)
+        for guess, (_, future, blurred) in zip(guesses, self.items, strict=True):
+            way, wanted = guess - blurred, future - blurred
+            along[: len(guess)] += (way * wanted).sum(axis=(1, 2), dtype=np.float64)
+            length[: len(guess)] += (way * way).sum(axis=(1, 2), dtype=np.float64)
+        share = np.divide(along, length, out=np.ones(self.steps), where=length > 0)
+        return np.clip(share, 0, 1)
 
     def _errors(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Return the squared error of each horizon; NaN where the truth ends before it."""

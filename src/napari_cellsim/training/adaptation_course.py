@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..base import CellSimError, Event, JobToken, Progress
-from ..models import resolve_partner
+from ..models import Shrinkage, resolve_partner
 from ..models.hardware import choose_device, free_memory, is_out_of_memory
-from .adaptation_check import HORIZON, HeldOut
+from .adaptation_check import HORIZON, HeldOut, Verdict
 from .augmentation import Augmentation
 from .averaging import WeightAverage
 from .processes import Processes
@@ -75,8 +75,8 @@ class Lesson:
         self.recipe.train_step(batch, share)
         self.average.update(number + 1)
 
-    def measure(self, held_out: HeldOut) -> float:
-        """Return the error of the averaged weights on held-out frames."""
+    def measure(self, held_out: HeldOut) -> Verdict:
+        """Judge the averaged weights on held-out frames."""
 
         def forecast(history: Tensor, steps: int) -> Tensor:
             return self.recipe.predict(history.to(self.device), steps).frames.cpu()
@@ -115,7 +115,11 @@ class Course:
     Attributes
     ----------
     before, after : float
-        Error on the held-out frames, of the given model and the best that was reached.
+        Error on the held-out frames, of the given model and the best that was reached by learning.
+    shrunk : float
+        The latter, with as much of the forecasts believed as is best.
+    shrinkage : list of Shrinkage
+        How much of the forecasts should be believed.
     record : dict
         What the model's card should say.
     """
@@ -134,8 +138,9 @@ class Course:
         self.past, self.folder, self.seed, self.token = past, folder, seed, token
         self.device = choose_device(device)
         self.steps, self.seconds = steps, 60 * minutes
-        self.before = self.after = math.inf
+        self.before = self.after = self.shrunk = math.inf
         self.record: dict[str, Any] = {}
+        self.shrinkage: list[Shrinkage] = []
         self.first = len(past.images) - past.held_out
         model = past.model
         self._partners = {role: str(resolve_partner(model, role).source) for role in model.card.partners}
@@ -195,7 +200,8 @@ class Course:
             "tried_steps": len(self._shares),
             "held_out": [self.past.frames[self.first], self.past.frames[-1]],
             "before": self.before,
-            "after": self.after,
+            "after": self.shrunk,
+            "after_learning": self.after,
             "seed": self.seed,
             "device": str(self.device),
             "settings": self._config(None).model_dump(
@@ -212,7 +218,7 @@ class Course:
         held_out = HeldOut(self.past.images, self.first, self.past.history, self.token)
         lesson = Lesson(self._config(self.first - 1), self.device, self.seed, self.token)
         began = time.monotonic()
-        self.before = lesson.measure(held_out)
+        self.before = lesson.measure(held_out).error
         since, best = time.monotonic(), 0
         self._check = since - began
         while True:
@@ -226,9 +232,10 @@ class Course:
                 else time.monotonic() - since > _TRAINING_PER_CHECK * self._check
             )
             if done and (over or due):
-                error = lesson.measure(held_out)
-                if error < self.after:
-                    self.after, best = error, done
+                verdict = lesson.measure(held_out)
+                if verdict.error < self.after:
+                    self.after, self.shrunk, self.shrinkage = verdict
+                    best = done
                 since = time.monotonic()
             if over:
                 return best
