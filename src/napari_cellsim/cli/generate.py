@@ -45,14 +45,18 @@ def generate(
     n: Annotated[int, typer.Option("--n", "-n", help="Number of pictures, at least 1.")] = 16,
     seed: Seed = 0,
     truncation: Annotated[
-        float, typer.Option("--truncation", help="From 0 (the mean picture) to 1 (full variety).")
-    ] = 0.7,
+        float | None,
+        typer.Option(
+            "--truncation",
+            help="From 0 (the mean picture) to 1 (full variety); 0.7 by default, always 1 for an MSG-GAN.",
+        ),
+    ] = None,
     noise: NoiseChoice = Noise.random,
     model: common.ModelName = DEFAULT_MODEL,
     device: common.Device = "auto",
     quiet: common.Quiet = False,
 ) -> None:
-    """Generate new pictures of trapped cells.
+    """Generate new pictures of trapped cells, or of what your own generator has learnt.
 
     Writes one OME-TIFF that napari, Fiji and `open_result` read.
     """
