@@ -158,6 +158,32 @@ def test_from_a_layer_of_generated_pictures(dock, small_generators, tmp_path):
     assert Assessment(tmp_path / "test").pictures.shape == (2 * EACH, 32, 32)
 
 
+def test_true_classes_from_a_table(dock, small_generators, tmp_path, judge, qtbot):
+    from napari_cellsim import generate
+
+    generate(small_generators / "small-cellgan.safetensors", n=4, seed=1).add_to(dock.viewer)
+    view = dock._view.blind
+    view.generated.value = dock.viewer.layers[-1]
+    view.sources.combo.value = dock.viewer.layers["stills"]
+    own = {"real": ["rod", "rod", "round", "rod", "round"], "generated": ["round", "rod", "rod", "rod"]}
+    rows = [f"{kind},{n},{name}" for kind, names in own.items() for n, name in enumerate(names)]
+    table = tmp_path / "classes.csv"
+    table.write_text("\n".join(["kind,picture,class", *rows]), encoding="utf-8")
+    view.folder.value, view.each.value, view.truth.value = str(tmp_path / "test"), EACH, str(table)
+    view.make_button.click()
+    qtbot.waitUntil(lambda: "6 pictures are ready" in view.status.text(), timeout=60_000)
+    key = json.loads((tmp_path / "test" / "key.json").read_text(encoding="utf-8"))
+    kinds = ["generated" if generated else "real" for generated in key["generated"]]
+    truth = [own[kind][index] for kind, index in zip(kinds, key["index"], strict=True)]
+    window = begin(dock, "Anna")
+    assert all(part in texts(window) for part in ("[O] rod", "[U] round")), "the classes come from the table"
+    judge(window, "r1o" * 6)
+    qtbot.waitUntil(lambda: dock.study is not None and dock.job is None, timeout=30_000)
+    assert dock.study.assessors[0].cell_class.all.value == truth.count("rod") / 6
+    row = dict(zip(*view.result.texts, strict=True))
+    assert row["Class right"].startswith(f"{100 * truth.count('rod') / 6:.0f} %")
+
+
 @pytest.mark.parametrize(
     ("spoil", "press", "sentence"),
     [
@@ -166,6 +192,14 @@ def test_from_a_layer_of_generated_pictures(dock, small_generators, tmp_path):
         (lambda view, _: None, "begin_button", "There is no blind test"),
         (lambda view, _: setattr(view.assessor, "value", ""), "begin_button", "name or initials"),
         (lambda view, _: setattr(view.generated, "value", None), "make_button", "no generated pictures"),
+        (
+            lambda view, path: (
+                setattr(view.each, "value", EACH),
+                setattr(view.truth, "value", str(path / "no.csv")),
+            ),
+            "make_button",
+            "no.csv",
+        ),
         (lambda view, path: (path / "pictures.npy").write_text("mine"), "make_button", "already"),
     ],
 )

@@ -43,6 +43,7 @@ class BlindTab(QWidget):
         self.make_button = button(
             "Make the test", "Mix the pictures in random order and write them into the folder."
         )
+        self.truth_button = button("Choose table…", "Choose the CSV with the true classes.")
         self.begin_button = button(
             "Begin",
             "Judge the pictures by keys, in a window of its own; goes on where this assessor stopped.",
@@ -59,7 +60,8 @@ class BlindTab(QWidget):
                 "New test",
                 form(self.generated),
                 self.sources,
-                form(self.each, self.seed, self.classes),
+                form(self.each, self.seed, self.classes, self.truth),
+                side_by_side(self.truth_button),
                 self.make_button,
             ),
             section("Judge", form(self.assessor), side_by_side(self.begin_button, self.results_button)),
@@ -69,6 +71,7 @@ class BlindTab(QWidget):
             column.addWidget(part)
         column.addStretch(1)
         self.folder_button.clicked.connect(self._ask_folder)
+        self.truth_button.clicked.connect(self._ask_truth)
         self.reset_choices()
 
     def _make_controls(self) -> None:
@@ -99,6 +102,11 @@ class BlindTab(QWidget):
         self.classes = LineEdit(
             label="Classes",
             tooltip="What an assessor is to call the cells, with commas between, such as mother, daughter; or nothing.",
+        )
+        self.truth = LineEdit(
+            label="True classes",
+            tooltip="CSV with the columns kind (real or generated), picture (from 0, in order) and class, if the true "
+            "classes are known; or nothing.",
         )
         self.assessor = LineEdit(label="Assessor", tooltip="Name or initials of whoever judges now.")
 
@@ -149,6 +157,7 @@ class BlindTab(QWidget):
         each: int | None = None,
         seed: int | None = None,
         classes: tuple[str, ...] | None = None,
+        truth: str | Path | None = None,
     ) -> BlindRequest:
         """Return what test to make; what is None is taken from the controls.
 
@@ -169,6 +178,7 @@ class BlindTab(QWidget):
                     f"Layer {maker.name!r} holds no generated pictures; choose a layer that the Generate dock made."
                 )
             maker = pictures_of(maker)
+        table = str(self.truth.value if truth is None else truth).strip()
         named = tuple(dict.fromkeys(one.strip() for one in self.classes.value.split(",") if one.strip()))
         return BlindRequest(
             folder=self.path(folder),
@@ -177,6 +187,7 @@ class BlindTab(QWidget):
             each=self.each.value if each is None else each,
             seed=self.seed.value if seed is None else seed,
             classes=named if classes is None else classes,
+            truth=Path(table).expanduser() if table else None,
             pixel_size=self.sources.pixel_size.value or None,
             device=generate_settings().device,
             threads=generate_settings().threads,
@@ -202,3 +213,8 @@ class BlindTab(QWidget):
         path = QFileDialog.getExistingDirectory(self, "Folder of the blind test")
         if path:
             self.folder.value = path
+
+    def _ask_truth(self, _checked: bool = False) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "True classes of the pictures", "", "CSV (*.csv)")
+        if path:
+            self.truth.value = path

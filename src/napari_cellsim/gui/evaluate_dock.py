@@ -135,6 +135,7 @@ class EvaluateDock(JobDock):
             generated : a layer of generated pictures, or the name or file of a model.
             each, seed : int.
             classes : tuple of str.
+            truth : path of a CSV with the columns kind, picture and class.
 
         Returns
         -------

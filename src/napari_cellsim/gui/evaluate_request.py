@@ -109,6 +109,8 @@ class BlindRequest:
         Of drawing and order, and of the pictures of a model.
     classes : tuple of str
         What an assessor chooses among; may be empty.
+    truth : Path or None
+        Table of true classes, see `evaluation.class_files`.
     pixel_size : float or None
         µm of the real pictures, where the user typed it.
     device, threads
@@ -121,6 +123,7 @@ class BlindRequest:
     each: int = 30
     seed: int = 0
     classes: tuple[str, ...] = field(default=())
+    truth: Path | None = None
     pixel_size: float | None = None
     device: str = "auto"
     threads: int = 0

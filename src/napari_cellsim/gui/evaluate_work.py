@@ -216,6 +216,7 @@ def blind_work(request: BlindRequest, token: JobToken) -> Generator[Event, None,
     yield Progress(0, 0, "Loading PyTorch")
     import_numerics()
     from ..evaluation import Assessment
+    from ..evaluation.class_files import TrueClasses, read_classes
     from ..generation import Generated, generate_job, match_guides
     from ..generation.matching import Target
 
@@ -236,6 +237,10 @@ def blind_work(request: BlindRequest, token: JobToken) -> Generator[Event, None,
             f"There are {len(real)} real pictures, fewer than the {request.each} asked for: add some, or make a "
             "smaller test."
         )
+    known = len(made.images) if isinstance(made, Generated) else None
+    truth = (
+        TrueClasses(None, None) if request.truth is None else read_classes(request.truth, len(real), known)
+    )
     if not isinstance(made, Generated):
         with one_at_a_time(token), processor_threads(request.threads):
             made = yield from generate_job(
@@ -248,7 +253,9 @@ def blind_work(request: BlindRequest, token: JobToken) -> Generator[Event, None,
         made.images[:, -1, 0],
         each=request.each,
         seed=request.seed,
-        classes=request.classes,
+        classes=request.classes or truth.names,
+        real_classes=truth.real,
+        generated_classes=truth.generated,
         sources={"real": [movie.name for movie in movies], "model": source},
     )
     return Standing(test, "", ())
