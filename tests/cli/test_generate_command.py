@@ -76,3 +76,16 @@ def test_targets_are_checked_first(run, folder, tmp_path):
     assert "no folder" in run("generate", "--out", tmp_path / "no" / "a.ome.tif", *model).stderr
     movie = folder / "movie.ome.tif"
     assert "never overwritten" in run("encode", movie, "--out", movie, *model).stderr
+
+
+def test_generate_specimens_in_colour(run, tmp_path):
+    path, out = tmp_path / "forams (planktic).safetensors", tmp_path / "made.ome.tif"
+    Model.create("forams (planktic)", "msggan", "lite", size=16, latent=16, widths=(8,) * 9).save(path)
+    done = run("generate", "--out", out, "--n", 2, "--model", path)
+    assert done.exit_code == 0, done.output
+    made = cs.open_result(out)
+    assert made.colour
+    np.testing.assert_array_equal(made.images, cs.generate(path, n=2).images)
+    refused = run("generate", "--out", tmp_path / "b.ome.tif", "--truncation", 0.7, "--model", path)
+    assert refused.exit_code == 2
+    assert "leave the truncation of 0.7 out" in refused.stderr

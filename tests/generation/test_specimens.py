@@ -169,10 +169,10 @@ def test_scales_end_in_the_picture(msggan, made):
     np.testing.assert_allclose(drawn[-1], made.images[:, 0], atol=1e-3)
     sheet = scale_sheet(drawn)
     assert sheet.shape == (3 * SIZE, 3 * SIZE, 3)
-    np.testing.assert_array_equal(sheet[2 * SIZE :, SIZE : 2 * SIZE], drawn[-1][1].transpose(1, 2, 0))
+    np.testing.assert_array_equal(sheet[SIZE : 2 * SIZE, 2 * SIZE :], drawn[-1][1].transpose(1, 2, 0))
     np.testing.assert_array_equal(sheet[:4, :4], np.broadcast_to(drawn[0][0, :, 0, 0], (4, 4, 3)))
     grey = make_msggan(channels=1)
-    assert scale_sheet(scales(grey, generate(grey, n=2))).shape == (3 * SIZE, 2 * SIZE)
+    assert scale_sheet(scales(grey, generate(grey, n=2))).shape == (2 * SIZE, 3 * SIZE)
 
 
 def test_sheets(msggan, made):

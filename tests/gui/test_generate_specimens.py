@@ -81,7 +81,7 @@ def test_the_biologist_generates_specimens_in_colour(specimen_dock, qtbot):
     np.testing.assert_allclose(
         layer.data, specimen_dock.result.images[:, 0].transpose(0, 2, 3, 1) / 255, rtol=1e-5
     )
-    assert "5 pictures of 16 × 16 px, seed 7" in view.sample.summary.text()
+    assert view.sample.summary.text() == "Made: 5 pictures of 16 × 16 px, seed 7."
     viewer.dims.set_point(0, 3)
     view.explore.add_button.click()
     np.testing.assert_allclose(specimen_dock.chosen[0].images, specimen_dock.result.images[3:4], rtol=1e-5)
@@ -171,9 +171,9 @@ def test_all_scales_of_the_current_picture(specimen_dock, qtbot):
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
     sheet = viewer.layers[-1]
     assert sheet.rgb
-    assert sheet.data.shape == (3 * SIZE, SIZE, 3)
-    np.testing.assert_allclose(sheet.data[2 * SIZE :], source.data[1], atol=1e-5)
-    assert len(np.unique(sheet.data[:SIZE].reshape(-1, 3), axis=0)) <= 16  # 4 × 4 px, enlarged
+    assert sheet.data.shape == (SIZE, 3 * SIZE, 3)
+    np.testing.assert_allclose(sheet.data[:, 2 * SIZE :], source.data[1], atol=1e-5)
+    assert len(np.unique(sheet.data[:, :SIZE].reshape(-1, 3), axis=0)) <= 16  # 4 × 4 px, enlarged
 
 
 def test_colour_pictures_are_saved_and_opened(specimen_dock, tmp_path):

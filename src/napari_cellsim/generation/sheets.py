@@ -67,7 +67,7 @@ def scales(
 
 
 def scale_sheet(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return what `scales` drew as one picture: a row for each scale, its pixels enlarged to the last one's size.
+    """Return what `scales` drew as one picture: a row for each, coarse to fine, all enlarged to the last one's size.
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ def scale_sheet(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         (H, W) or, in colour, (H, W, 3) float32 in the units of the pictures.
     """
     side = pictures[-1].shape[-1]
-    rows = [
+    enlarged = [
         scale.repeat(side // scale.shape[-1], axis=-1).repeat(side // scale.shape[-2], axis=-2)
         for scale in pictures
     ]
-    return _tiles(np.concatenate(rows), len(pictures[-1]))
+    return _tiles(np.stack(enlarged, axis=1).reshape(-1, *pictures[-1].shape[1:]), len(pictures))
 
 
 def contact_sheet(generated: Generated, columns: int) -> NDArray[np.float32]:

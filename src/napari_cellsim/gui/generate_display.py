@@ -13,6 +13,7 @@ from ..generation import PicturesReady, RefinementReady
 from . import generate_layers as layers
 from . import model_list
 from .generate_editor import Edited
+from .generate_form import SPECIMENS
 from .generate_request import Computing
 from .generate_view import GenerateView
 from .generate_work import Found, GuideReady, Scales
@@ -93,8 +94,9 @@ class GenerateDisplay:
         self._took(layer, pictures)
         config = pictures.provenance.get("config", {})
         height, width = pictures.images.shape[-2:]
+        keys = ("seed",) if layers.maker_kind(layer) in SPECIMENS else ("seed", "truncation")
         facts = [f"Made: {_count(len(pictures), 'picture')} of {height} × {width} px"]
-        facts += [f"{key} {config[key]:g}" for key in ("seed", "truncation") if key in config]
+        facts += [f"{key} {config[key]:g}" for key in keys if key in config]
         notes = "".join(f"<br>⚠ {note}" for note in pictures.notes)
         say(self._view.sample.summary, f"{', '.join(facts)}.{notes}")
 
