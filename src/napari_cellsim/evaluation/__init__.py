@@ -11,8 +11,17 @@ from ..base.lazy import lazily
 
 if TYPE_CHECKING:
     from . import baselines, metrics
+    from .accuracies import (
+        AccuracyTest,
+        Summary,
+        compare_accuracies,
+        runs_needed,
+        two_way_interval,
+        welch_test,
+    )
     from .assessment import Answer, Assessment
     from .assessment_results import AssessmentResult
+    from .augmentation_results import Arm, AugmentationStudy
     from .bootstrap import bootstrap_interval, ratio_interval
     from .calibrating import calibrate
     from .calibration import coverage, coverage_by_horizon, crps, diversity, energy_score, fit_calibration
@@ -26,13 +35,17 @@ if TYPE_CHECKING:
     from .generator_study import evaluate_generator, evaluate_generator_job
     from .movie_study import MovieStudy, default_start, evaluate_movies, evaluate_movies_job
     from .pairing import PairedTest, compare_models
+    from .recognition import Recognition, UncertainCase, class_probabilities, recognise, uncertain_cases
     from .report import Report
     from .study import check_suffix
 
 _HOME = {
+    "AccuracyTest": "accuracies",
     "Answer": "assessment",
+    "Arm": "augmentation_results",
     "Assessment": "assessment",
     "AssessmentResult": "assessment_results",
+    "AugmentationStudy": "augmentation_results",
     "Comparison": "comparison",
     "Distances": "generator_results",
     "DistributionReport": "generative",
@@ -40,11 +53,16 @@ _HOME = {
     "GeneratorStudy": "generator_results",
     "MovieStudy": "movie_study",
     "PairedTest": "pairing",
+    "Recognition": "recognition",
     "Report": "report",
+    "Summary": "accuracies",
+    "UncertainCase": "recognition",
     "assess": "forecast_study",
     "bootstrap_interval": "bootstrap",
     "calibrate": "calibrating",
     "check_suffix": "study",
+    "class_probabilities": "recognition",
+    "compare_accuracies": "accuracies",
     "compare_distributions": "generative",
     "compare_models": "pairing",
     "compare_sequences": "comparison",
@@ -65,12 +83,20 @@ _HOME = {
     "fit_calibration": "calibration",
     "plausible": "generative",
     "ratio_interval": "bootstrap",
+    "recognise": "recognition",
+    "runs_needed": "accuracies",
     "segment_pictures": "features",
+    "two_way_interval": "accuracies",
+    "uncertain_cases": "recognition",
+    "welch_test": "accuracies",
 }
 __all__ = [
+    "AccuracyTest",
     "Answer",
+    "Arm",
     "Assessment",
     "AssessmentResult",
+    "AugmentationStudy",
     "Comparison",
     "Distances",
     "DistributionReport",
@@ -78,12 +104,17 @@ __all__ = [
     "GeneratorStudy",
     "MovieStudy",
     "PairedTest",
+    "Recognition",
     "Report",
+    "Summary",
+    "UncertainCase",
     "assess",
     "baselines",
     "bootstrap_interval",
     "calibrate",
     "check_suffix",
+    "class_probabilities",
+    "compare_accuracies",
     "compare_distributions",
     "compare_models",
     "compare_sequences",
@@ -105,7 +136,12 @@ __all__ = [
     "metrics",
     "plausible",
     "ratio_interval",
+    "recognise",
+    "runs_needed",
     "segment_pictures",
+    "two_way_interval",
+    "uncertain_cases",
+    "welch_test",
 ]
 
 __getattr__ = lazily(__name__, _HOME, ("baselines", "metrics"))

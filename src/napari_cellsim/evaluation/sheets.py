@@ -25,6 +25,20 @@ def mosaic(pictures: npt.NDArray[Any], columns: int = COLUMNS) -> bytes:
     return _jpeg(sheet)
 
 
+def photographs(pictures: npt.NDArray[np.uint8], columns: int = COLUMNS) -> bytes:
+    """Return photographs (N, C, Y, X), grey or in colour, in rows and with their own intensities, as a JPEG."""
+    count, _, height, width = pictures.shape
+    scale = max(1, round(_TILE / max(height, width)))
+    large = pictures.repeat(scale, 2).repeat(scale, 3)
+    large = np.repeat(large, 3, 1) if large.shape[1] == 1 else large
+    step_y, step_x = scale * height + _GAP, scale * width + _GAP
+    sheet = np.full((-(-count // columns) * step_y - _GAP, columns * step_x - _GAP, 3), 255, np.uint8)
+    for number, picture in enumerate(large):
+        y, x = (number // columns) * step_y, (number % columns) * step_x
+        sheet[y : y + scale * height, x : x + scale * width] = picture.transpose(1, 2, 0)
+    return _jpeg(sheet)
+
+
 def pairs(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> bytes:
     """Return two rows of pictures (N, Y, X), one above the other."""
     return mosaic(np.concatenate([above, below]), columns=len(above))

@@ -37,6 +37,7 @@ _KINDS = {
     "simvp": "forecast (SimVP, for comparison)",
     "pwcnet": "optical flow",
     "unet": "segmentation",
+    "classifier": "classification",
     "": "unusable",
 }
 _ENTRY = Qt.ItemDataRole.UserRole

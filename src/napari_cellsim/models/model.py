@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-KINDS = ("sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp")
+KINDS = ("sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier")
 # Networks that a new model of a kind consists of, by role; a finished one may lack all but the needed ones.
 _PARTS = {
     "cellgan": {
@@ -41,7 +41,7 @@ class Model:
     ----------
     name : str
         Name for people and for `load_model`.
-    kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp"}
+    kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier"}
         What the model does; also the role of its principal network. A "cellgan" has the roles "cellgan" (the
         generator) and "mapping", and may have "encoder" and "discriminator"; a "msggan" has "msggan" (the generator)
         and may have "discriminator".
@@ -87,7 +87,7 @@ class Model:
         ----------
         name : str
             Its name.
-        kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp"}
+        kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier"}
             What it does; a "cellgan" and a "msggan" get all of their networks.
         preset : {"lite", "thesis"}
             Size of the network.

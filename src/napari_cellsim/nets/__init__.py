@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from torch import nn
 
 from ..base import CellSimError
-from . import pwcnet, sdcnet, sequence_discriminator, simvp, unet, vae
+from . import classifier, pwcnet, sdcnet, sequence_discriminator, simvp, unet, vae
 from .cellgan import discriminator, encoder, generator, mapping, multistyle
 from .cellgan.discriminator import UNetDiscriminator, Verdict, create_discriminator
 from .cellgan.encoder import GuidanceEncoder, create_encoder
 from .cellgan.generator import StyleGenerator, create_generator
 from .cellgan.mapping import MappingNetwork, create_mapping
 from .cellgan.multistyle import MultiStyleGenerator, create_multistyle
+from .classifier import Classifier, create_classifier
 from .motion import Motion
 from .msggan.discriminator import PRESETS as MSG_DISCRIMINATORS
 from .msggan.discriminator import MSGDiscriminator, create_msg_discriminator
@@ -31,6 +32,7 @@ from .vae import ResidualVAE, create_vae
 
 __all__ = [
     "CLASSES",
+    "Classifier",
     "GuidanceEncoder",
     "MSGDiscriminator",
     "MSGGenerator",
@@ -69,6 +71,7 @@ _NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, 
     "msggan_generator": (MSGGenerator, create_msg_generator, MSG_GENERATORS),
     "msggan_discriminator": (MSGDiscriminator, create_msg_discriminator, MSG_DISCRIMINATORS),
     "vae": (ResidualVAE, create_vae, vae.PRESETS),
+    "classifier": (Classifier, create_classifier, classifier.PRESETS),
     "sequence_discriminator": (
         SequenceDiscriminator,
         create_sequence_discriminator,

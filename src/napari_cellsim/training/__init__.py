@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import labels, losses, movies, robust, unsupervised
     from .adamp import AdamP
     from .adaptation import Adapted, adapt, adapt_job
+    from .augmentation_studies import augmentation_study, augmentation_study_job
     from .config import FitConfig
     from .events import (
         BatchDivided,
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
         Validated,
     )
     from .fitting import fit
+    from .labelled_pictures import ClassifierData
+    from .picture_changes import PictureChanges
     from .pictures import PictureConfig
     from .recipe import Recipe, RecipeConfig
     from .recipes import (
         RECIPES,
         CellGANConfig,
         CellGANRecipe,
+        ClassifierConfig,
+        ClassifierRecipe,
         FlowConfig,
         FlowRecipe,
         FlowUnsupervisedConfig,
@@ -62,6 +67,9 @@ _HOME = {
     "CellGANConfig": "recipes",
     "CellGANRecipe": "recipes",
     "CheckpointSaved": "events",
+    "ClassifierConfig": "recipes",
+    "ClassifierData": "labelled_pictures",
+    "ClassifierRecipe": "recipes",
     "DataConfig": "recipes.common",
     "Finished": "events",
     "FitConfig": "config",
@@ -74,6 +82,7 @@ _HOME = {
     "MSGGANConfig": "recipes",
     "MSGGANRecipe": "recipes",
     "Paused": "events",
+    "PictureChanges": "picture_changes",
     "PictureConfig": "pictures",
     "RECIPES": "recipes",
     "Recipe": "recipe",
@@ -96,6 +105,8 @@ _HOME = {
     "Validated": "events",
     "adapt": "adaptation",
     "adapt_job": "adaptation",
+    "augmentation_study": "augmentation_studies",
+    "augmentation_study_job": "augmentation_studies",
     "fit": "fitting",
     "read_run": "run",
     "sdcnet_run": "recipes.forecast_settings",
@@ -111,6 +122,9 @@ __all__ = [
     "CellGANConfig",
     "CellGANRecipe",
     "CheckpointSaved",
+    "ClassifierConfig",
+    "ClassifierData",
+    "ClassifierRecipe",
     "DataConfig",
     "Finished",
     "FitConfig",
@@ -123,6 +137,7 @@ __all__ = [
     "MSGGANConfig",
     "MSGGANRecipe",
     "Paused",
+    "PictureChanges",
     "PictureConfig",
     "Recipe",
     "RecipeConfig",
@@ -144,6 +159,8 @@ __all__ = [
     "Validated",
     "adapt",
     "adapt_job",
+    "augmentation_study",
+    "augmentation_study_job",
     "fit",
     "labels",
     "losses",

@@ -25,6 +25,8 @@ class FitConfig(BaseModel):
         Newest checkpoints to keep, beside the one with the best validation.
     export : {"last", "best"}
         Which weights become the finished model: those at the end, or those with the best validation.
+    patience : int
+        Validations in a row without a better one after which the run ends early; 0 for never.
     average : float
         Decay of the running average of the weights that is validated and exported; 0 for none.
     precision : {"float32", "bfloat16"}
@@ -53,6 +55,7 @@ class FitConfig(BaseModel):
     checkpoint_every: int = Field(200, ge=0)
     keep: int = Field(2, ge=1)
     export: Literal["last", "best"] = "last"
+    patience: int = Field(0, ge=0)
     average: float = Field(0.0, ge=0, lt=1)
     precision: Precision = "float32"
     accumulate: int = Field(1, ge=1)

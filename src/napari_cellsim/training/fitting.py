@@ -135,6 +135,12 @@ class _Loop:
     def progress(self) -> float:
         return self.budget.progress(self.step, self.seconds)
 
+    @property
+    def _settled(self) -> bool:
+        """Whether the validation has not got better for as long as one is willing to wait."""
+        wait = self.config.patience * self.config.validate_every
+        return bool(wait) and self.best_step is not None and self.step - self.best_step >= wait
+
     def run(self) -> Generator[TrainEvent, None, None]:
         feed: Prefetcher[Sized] | None = None
         try:
@@ -201,7 +207,7 @@ class _Loop:
             command = yield from self._command()
             if self.progress >= 1:
                 break
-            if command == "stop":
+            if command == "stop" or self._settled:
                 stopped = True
                 break
             batch = feed(self.step).to(self.processes.device)

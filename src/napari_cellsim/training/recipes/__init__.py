@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .cellgan import CellGANConfig, CellGANRecipe
+from .classifier import ClassifierConfig, ClassifierRecipe
 from .flow import FlowConfig, FlowRecipe
 from .flow_unsupervised import FlowUnsupervisedConfig, FlowUnsupervisedRecipe
 from .forecast import SDCNetRecipe
@@ -21,6 +22,7 @@ RECIPES = {
     "simvp": (SimVPSettings, SimVPRecipe),
     "cellgan": (CellGANConfig, CellGANRecipe),
     "msggan": (MSGGANConfig, MSGGANRecipe),
+    "classifier": (ClassifierConfig, ClassifierRecipe),
     "guidance_encoder": (GuidanceEncoderConfig, GuidanceEncoderRecipe),
     "vae": (VAEConfig, VAERecipe),
 }
@@ -29,6 +31,8 @@ __all__ = [
     "RECIPES",
     "CellGANConfig",
     "CellGANRecipe",
+    "ClassifierConfig",
+    "ClassifierRecipe",
     "FlowConfig",
     "FlowRecipe",
     "FlowUnsupervisedConfig",

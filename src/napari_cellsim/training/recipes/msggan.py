@@ -238,7 +238,11 @@ class MSGGANRecipe(PictureRecipe):
             description=f"Generates pictures of single specimens: {classes}.",
             metrics=values,
             training=self._account(training)
-            | {"classes": self._pictures.counts, "notes": list(self._pictures.notes)},
+            | {
+                "classes": self._pictures.counts,
+                "fingerprints": self._pictures.fingerprints,
+                "notes": list(self._pictures.notes),
+            },
         )
         networks = {"msggan": self.generator, "discriminator": self.discriminator}
         Model(self.config.model_name, "msggan", networks, about).save(path)

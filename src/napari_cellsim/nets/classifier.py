@@ -1,0 +1,115 @@
+"""A small convolutional classifier of pictures of single specimens."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from ..base import CellSimError
+
+_GROUPS = 4
+_SMALLEST = 8
+
+
+class ClassifierConfig(BaseModel):
+    """Shape of a `Classifier`.
+
+    Attributes
+    ----------
+    classes : int
+        Number of classes.
+    channels : {1, 3}
+        Grey or colour.
+    widths : tuple of int
+        Channels of each stage, multiples of 4; every stage but the first works on maps half as large as the one before.
+    depth : int
+        Convolutions per stage.
+    hidden : tuple of int
+        Widths of the fully connected layers before the last one.
+    dropout : float
+        Share of their inputs that is left out at random, in training and for `evaluation.uncertain_cases`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    classes: int = Field(4, ge=2)
+    channels: int = Field(3, ge=1)
+    widths: tuple[int, ...] = Field((16, 32, 64, 96), min_length=1)
+    depth: int = Field(1, ge=1)
+    hidden: tuple[int, ...] = (64,)
+    dropout: float = Field(0.3, ge=0, lt=1)
+
+
+PRESETS: dict[str, ClassifierConfig] = {
+    "lite": ClassifierConfig(),
+    "large": ClassifierConfig(widths=(32, 64, 128, 256, 256), depth=2, hidden=(512, 64), dropout=0.5),
+}
+
+
+class Classifier(nn.Module):
+    """Stages of 3×3 convolutions as in VGG (Simonyan and Zisserman, ICLR 2015), with group norm, then dense layers.
+
+    The head is that of Østmo 2020, §2.5 (two ReLU layers, then the classes); instead of its ImageNet weights the stages
+    start fresh, and instead of all places of the last maps their means and maxima are judged, so that any picture size
+    fits.
+
+    Parameters
+    ----------
+    config : ClassifierConfig
+        Sizes.
+
+    Raises
+    ------
+    ValueError
+        If a width is no multiple of 4.
+    """
+
+    def __init__(self, config: ClassifierConfig) -> None:
+        super().__init__()
+        self.config = config
+        if any(width < 1 or width % _GROUPS for width in config.widths):
+            raise ValueError(f"widths must be multiples of {_GROUPS}, not {config.widths}")
+        self.stages = nn.ModuleList()
+        before = config.channels
+        for width in config.widths:
+            layers: list[nn.Module] = []
+            for _ in range(config.depth):
+                layers += [
+                    nn.Conv2d(before, width, 3, padding=1, bias=False),
+                    nn.GroupNorm(_GROUPS, width),
+                    nn.ReLU(),
+                ]
+                before = width
+            self.stages.append(nn.Sequential(*layers))
+        before *= 2  # means and maxima
+        head: list[nn.Module] = []
+        for width in config.hidden:
+            head += [nn.Dropout(config.dropout), nn.Linear(before, width), nn.ReLU()]
+            before = width
+        self.head = nn.Sequential(*head, nn.Dropout(config.dropout), nn.Linear(before, config.classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (B, classes) of pictures (B, channels, H, W) in [-1, 1], of at least 8 px.
+
+        Raises
+        ------
+        CellSimError
+            If the pictures have another number of channels or are smaller.
+        """
+        if images.ndim != 4 or images.shape[1] != self.config.channels or min(images.shape[2:]) < _SMALLEST:
+            raise CellSimError(
+                f"The classifier takes pictures of {self.config.channels} channels and at least {_SMALLEST} px, not of "
+                f"the shape {tuple(images.shape[1:])}; read them with its own settings."
+            )
+        x = images
+        for number, stage in enumerate(self.stages):
+            x = stage(F.max_pool2d(x, 2, ceil_mode=True) if number else x)
+        logits: Tensor = self.head(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1))
+        return logits
+
+
+def create_classifier(preset: str = "lite", **overrides: object) -> Classifier:
+    """Return a new `Classifier` of a preset, with single fields overridden."""
+    return Classifier(ClassifierConfig.model_validate({**PRESETS[preset].model_dump(), **overrides}))

@@ -1,0 +1,153 @@
+"""Classifier of photographs of single specimens, with classical augmentation and, if wanted, generated pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field, JsonValue
+from torch import Tensor
+from torch.nn import functional
+
+from ... import nets
+from ...datasets import Specimens
+from ...models import Model
+from ..labelled_pictures import (
+    ClassBatch,
+    ClassFeeder,
+    ClassifierData,
+    LabelledPictures,
+    labelled,
+    read_synthetic,
+)
+from ..picture_changes import PictureChanges
+from ..recipe import Recipe, RecipeConfig
+from ..specimen_pictures import SpecimenPictures
+from .common import device_of
+from .fitting import load_fitting
+
+_CHUNK = 64  # pictures at a time
+
+
+class ClassifierConfig(RecipeConfig):
+    """Settings of `ClassifierRecipe`.
+
+    Attributes
+    ----------
+    data : ClassifierData
+        Pictures, two classes or more.
+    synthetic : str
+        Folder with one folder of generated pictures per class, which are added to the training part; empty for none.
+    per_class : int
+        How many of them to add to each class, the first by name; 0 for all.
+    changes : PictureChanges
+        Classical augmentation, of real and generated pictures alike.
+    preset, overrides
+        Network, see `nets.create`; classes and channels are those of `data`.
+    start : str
+        Model file to start from, whose layers are taken where they fit; empty for fresh weights.
+    lr : float
+        Of Adam.
+    model_name : str
+        Name of the resulting model.
+    """
+
+    data: ClassifierData
+    synthetic: str = ""
+    per_class: int = Field(0, ge=0)
+    changes: PictureChanges = PictureChanges()
+    preset: str = "lite"
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
+    start: str = ""
+    lr: float = Field(2e-3, gt=0)
+    model_name: str = "classifier-lite"
+
+
+class ClassifierRecipe(Recipe):
+    """Cross-entropy on changed pictures; the held-out part says which weights to keep and when to stop.
+
+    Parameters
+    ----------
+    config : ClassifierConfig
+        Settings.
+    specimens : Specimens, optional
+        The pictures of ``config.data``, if they are in memory already.
+    synthetic : LabelledPictures, optional
+        The generated ones to add, if they are.
+    """
+
+    name: ClassVar[str] = "classifier"
+    config: ClassifierConfig
+
+    def __init__(
+        self,
+        config: ClassifierConfig,
+        specimens: Specimens | None = None,
+        synthetic: LabelledPictures | None = None,
+    ) -> None:
+        super().__init__()
+        self.config, data = config, config.data
+        self._specimens = data.read() if specimens is None else specimens
+        self._train = labelled(self._specimens, "train", data.classes)
+        self._validation = labelled(self._specimens, "validation", data.classes)
+        if synthetic is None and config.synthetic:
+            synthetic = read_synthetic(config.synthetic, self._specimens, data)
+            synthetic = synthetic.first(config.per_class) if config.per_class else synthetic
+        self._synthetic = synthetic
+        self._feeder = ClassFeeder(self._train, synthetic, data, config.changes)
+        shape: dict[str, Any] = {"classes": len(self._train.class_names), "channels": data.channels}
+        self.network: Any = nets.create("classifier", config.preset, **{**config.overrides, **shape})
+        if config.start:
+            load_fitting(config.start, "classifier", self.network)
+        self.modules["network"] = self.network
+        self.optimisers["network"] = torch.optim.Adam(self.network.parameters(), config.lr)
+
+    def batch(self, step: int, progress: float) -> ClassBatch:
+        """Return pictures and their classes."""
+        return self._feeder(step)
+
+    def losses(self, batch: ClassBatch, progress: float) -> dict[str, Tensor]:
+        """Return the cross-entropy, and the share of pictures that are classified correctly."""
+        logits = self.network(batch.images)
+        right = (logits.argmax(1) == batch.labels).float().mean()
+        return {"loss": functional.cross_entropy(logits, batch.labels), "accuracy": right}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return the same on the validation part, without dropout and changes."""
+        held_out, device = self._validation, device_of(self.network)
+        self.network.eval()
+        try:
+            chunks = torch.from_numpy(held_out.images).split(_CHUNK)
+            logits = torch.cat([self.network(c.to(device).float() / 127.5 - 1).float().cpu() for c in chunks])
+        finally:
+            self.network.train()
+        labels = torch.from_numpy(held_out.labels)
+        return {
+            "loss": float(functional.cross_entropy(logits, labels)),
+            "accuracy": float((logits.argmax(1) == labels).float().mean()),
+        }
+
+    def save(self, path: Path, training: dict[str, Any]) -> None:
+        """Write the model."""
+        values: dict[str, JsonValue] = {**self.validate()}
+        names = self._train.class_names
+        rows = [self._specimens.rows("train", name) for name in names]
+        pictures = SpecimenPictures(self._specimens, np.concatenate(rows))
+        about = self.config.data.card(
+            pictures,
+            description=f"Tells which class a picture of a single specimen shows: {', '.join(names)}.",
+            metrics=values,
+            training=training
+            | {
+                "settings": self.config.model_dump(mode="json"),
+                "class_names": list(names),
+                "classes": pictures.counts,
+                "synthetic": self._synthetic.counts if self._synthetic else {},
+                "fingerprints": pictures.fingerprints,
+                "notes": list(pictures.notes),
+            },
+        )
+        Model(self.config.model_name, "classifier", {"classifier": self.network}, about).save(path)
