@@ -29,6 +29,7 @@ COMMANDS = (
     "models",
     "import-weights",
     "train",
+    "study",
     "doctor",
 )
 

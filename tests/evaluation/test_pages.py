@@ -50,6 +50,14 @@ def test_ticks_are_round_and_cover(low, span):
     assert min(abs(mantissa - m) for m in (1, 2, 5, 10)) < 1e-3
 
 
+def test_an_axis_of_one_value_has_two_ends():
+    for value in (0.0, 50.0, -3.0, 100.0):
+        found = ticks(value, value)
+        assert found[0] <= value <= found[-1]
+        assert len(found) >= 2
+    assert "50" in line_chart("t", [("a", [Point(0, 50.0), Point(4, 50.0)])], "x", "y", 50.0)
+
+
 def test_points_lie_where_their_numbers_say():
     points = [Point(1, 0.0), Point(2, 5.0, 4.0, 6.0), Point(3, None), Point(4, 10.0)]
     drawn = line_chart("T & T", [("a <b>", points)], "x", "y")

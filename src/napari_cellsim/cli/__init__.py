@@ -12,7 +12,20 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..base import CellSimError, JobCancelled
-from . import adapt, crop, demo, doctor, evaluate, forecast, generate, import_movie, models, phantom, train
+from . import (
+    adapt,
+    crop,
+    demo,
+    doctor,
+    evaluate,
+    forecast,
+    generate,
+    import_movie,
+    models,
+    phantom,
+    study,
+    train,
+)
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -70,6 +83,7 @@ app.command("import-weights")(models.import_weights)
 app.command("crop")(crop.crop)
 app.command("import-movie")(import_movie.import_movie)
 app.command("train")(train.train)
+app.command("study")(study.study)
 app.command("doctor")(doctor.doctor)
 
 

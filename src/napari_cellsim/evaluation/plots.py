@@ -34,11 +34,12 @@ class Point(NamedTuple):
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Return round numbers (1, 2 or 5 times a power of ten apart) that cover an interval."""
-    span = max(high - low, 1e-12)
+    span = max(high - low, 1e-12) if high > low else abs(high) or 1.0
     raw = span / about
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    last = max(last, first + 1)  # an axis needs two ends
     return [round(k * step, 12) for k in range(first, last + 1)]
 
 

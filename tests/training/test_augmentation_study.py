@@ -1,0 +1,204 @@
+"""The augmentation study on shells: what is compared, what is refused, what is repeated."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_cellsim import phantom
+from napari_cellsim.base import CellSimError
+from napari_cellsim.evaluation import AugmentationStudy
+from napari_cellsim.models import Model, ModelCard
+from napari_cellsim.training import ClassifierConfig, ClassifierData, FitConfig, augmentation_study
+from napari_cellsim.training.specimen_pictures import fingerprints
+
+CLASSES = ("spiral", "grain")
+TINY = {"widths": [8, 8], "hidden": [8], "dropout": 0.2}
+SCHEDULE = FitConfig(steps=3, validate_every=1, export="best", checkpoint_every=0)
+
+
+def write_shells(root: Path, count: int, seed: int = 0) -> Path:
+    for name in CLASSES:
+        (root / name).mkdir(parents=True)
+        for number, picture in enumerate(phantom.simulate_shells(count, seed, size=16, classes=name).images):
+            Image.fromarray(picture.transpose(1, 2, 0)).save(root / name / f"{number:03d}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def shells(tmp_path_factory) -> Path:
+    return write_shells(tmp_path_factory.mktemp("study") / "shells", 20)
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory) -> Path:
+    return write_shells(tmp_path_factory.mktemp("study") / "generated", 10, seed=50)
+
+
+def config(folder: Path) -> ClassifierConfig:
+    data = ClassifierData(folder=str(folder), size=16, batch=8)
+    return ClassifierConfig(data=data, overrides=TINY)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def study(shells, generated, runs) -> AugmentationStudy:
+    return augmentation_study(
+        config(shells),
+        generated,
+        initialisations=2,
+        per_class=(4, 8),
+        schedule=SCHEDULE,
+        folder=runs,
+        dropout_samples=4,
+        command="napari-cellsim study shells",
+    )
+
+
+def test_every_arm_has_every_initialisation(study):
+    assert [arm.per_class for arm in study.arms] == [0, 4, 8]
+    assert [[one.seed for one in arm.trainings] for arm in study.arms] == [[0, 1]] * 3
+    assert [test.per_class for test in study.tests] == [4, 8]
+    assert len(study.test) == len(study.truth) == 4
+    for arm in study.arms:
+        for one in arm.trainings:
+            assert one.accuracy == np.mean(np.array(one.guesses) == study.truth)
+            assert 1 <= one.best_step <= one.steps == 3
+    assert not any(test.significant for test in study.tests)
+    assert all("not significant" in test.conclusion for test in study.tests)
+    assert any("no p below 0.5" in line for line in study.warnings)
+    assert any("does not say what its generator learnt from" in line for line in study.warnings)
+    assert study.generated[0].pictures == 20
+    assert [one.accuracy for one in study.real] == [one.accuracy for one in study.arms[0].trainings]
+    assert {case.name for case in study.uncertain} == set(study.test)
+
+
+def test_it_is_written_as_page_numbers_and_json(study, tmp_path):
+    for suffix in (".html", ".csv", ".json"):
+        study.save(tmp_path / f"s{suffix}")
+    assert AugmentationStudy.open(tmp_path / "s.json").model_dump() == study.model_dump()
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "s.csv").read_text())))
+    assert sum(row["part"] == "training" and row["metric"] == "accuracy" for row in rows) == 6
+    page = (tmp_path / "s.html").read_text()
+    for text in (
+        "not significant",
+        "napari-cellsim study shells",
+        "data:image/jpeg",
+        "Monte-Carlo",
+        "spiral",
+    ):
+        assert text in page
+    assert "not significant" in study.table()
+
+
+def test_finished_trainings_are_not_repeated_and_others_are_not_mixed_in(study, shells, generated, runs):
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("final.safetensors")}
+    assert len(before) == 6
+    options = {"initialisations": 2, "schedule": SCHEDULE, "folder": runs, "dropout_samples": 0}
+    again = augmentation_study(config(shells), generated, per_class=(8,), **options)
+    assert again.arms == [study.arms[0], study.arms[2]]
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("final.safetensors")} == before
+    with pytest.raises(CellSimError, match="other settings"):
+        augmentation_study(
+            config(shells).model_copy(update={"lr": 0.1}), generated, per_class=(8,), **options
+        )
+
+
+def generators(folder: Path, learnt: str | None) -> list[Path]:
+    paths = []
+    for name in CLASSES:
+        card = ModelCard(
+            training={"classes": {name: 16}} | ({} if learnt is None else {"fingerprints": learnt}),
+            normalisation={"method": "range", "mean": 127.5, "std": 127.5, "low": 0, "high": 255},
+            input_size=16,
+        )
+        torch.manual_seed(len(paths))
+        model = Model.create(
+            f"gan {name}", "msggan", card=card, size=16, latent=6, widths=[12, 10, 8, 6, 4, 4, 4, 4, 4]
+        )
+        paths.append(folder / f"{name}.safetensors")
+        model.save(paths[-1])
+    return paths
+
+
+def test_generators_must_not_have_seen_what_is_held_out(shells, tmp_path):
+    specimens = config(shells).data.read()
+    options = {"initialisations": 2, "per_class": (2,), "schedule": SCHEDULE, "dropout_samples": 0}
+    train = fingerprints(specimens, specimens.rows("train"))
+    both = fingerprints(specimens, np.concatenate([specimens.rows("train"), specimens.rows("validation")]))
+    with pytest.raises(CellSimError, match="learnt from 4 pictures of the validation part"):
+        augmentation_study(config(shells), generators(tmp_path, both), **options)
+    with pytest.raises(CellSimError, match="does not say which pictures it learnt from"):
+        augmentation_study(config(shells), generators(tmp_path, None), **options)
+    paths = generators(tmp_path, train)
+    with pytest.raises(CellSimError, match="No model generates the class spiral"):
+        augmentation_study(config(shells), paths[1:], **options)
+    with pytest.raises(CellSimError, match="both generate spiral"):
+        augmentation_study(config(shells), [*paths, paths[0]], **options)
+    large = config(shells).model_copy(update={"data": config(shells).data.model_copy(update={"size": 32})})
+    with pytest.raises(CellSimError, match="draws 16 px"):
+        augmentation_study(large, paths, **options)
+    study = augmentation_study(config(shells), tmp_path, folder=tmp_path / "runs", **options)
+    assert study.synthetic["counts"] == {"grain": 2, "spiral": 2}
+    assert set(study.synthetic["models"]) == set(CLASSES)
+    assert not any("folder" in line for line in study.warnings)
+    assert len(list((tmp_path / "runs" / "pictures-0").rglob("*.png"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"initialisations": 1}, "shows no spread"),
+        ({"per_class": (0,)}, "at least one above 0"),
+        ({"per_class": (11,)}, "but 11 of each class"),
+        ({"schedule": FitConfig(minutes=1, validate_every=1)}, "steps alone"),
+        ({"schedule": FitConfig(steps=1)}, "validate_every"),
+    ],
+)
+def test_refusals(shells, generated, changes, words):
+    options = {"initialisations": 2, "per_class": (4,), "schedule": SCHEDULE, **changes}
+    with pytest.raises(CellSimError, match=words) as caught:
+        augmentation_study(config(shells), generated, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_command(shells, generated, tmp_path):
+    from typer.testing import CliRunner
+
+    from napari_cellsim.cli import app
+
+    arguments = [
+        "study",
+        shells,
+        "--synthetic",
+        generated,
+        "--initialisations",
+        2,
+        "--per-class",
+        4,
+        "--steps",
+        1,
+    ]
+    arguments += ["--size", 16, "--out", tmp_path / "r.html", "--out", tmp_path / "r.json", "-q"]
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert result.exit_code == 0, result.output
+    study = AugmentationStudy.open(tmp_path / "r.json")
+    assert study.command.endswith(
+        f"--synthetic {generated} --initialisations 2 --per-class 4 --size 16 --steps 1"
+    )
+    assert (tmp_path / "r.html").is_file()
+    wrong = CliRunner().invoke(
+        app, ["study", str(shells), "--synthetic", str(generated), "--per-class", "many"]
+    )
+    assert wrong.exit_code == 2
+    assert "'many'" in wrong.output
