@@ -143,7 +143,7 @@ def compare_accuracies(
                 f"{with_them.shape}."
             )
     tests = [_test(count, without, with_them, seed) for count, with_them in others]
-    return [_concluded(test, holm) for test, holm in zip(tests, _holm(tests), strict=True)]
+    return [_concluded(test, holm, len(tests)) for test, holm in zip(tests, _holm(tests), strict=True)]
 
 
 def _test(
@@ -214,7 +214,8 @@ def _holm(tests: Sequence[AccuracyTest]) -> list[float | None]:
     return corrected
 
 
-def _concluded(test: AccuracyTest, holm: float | None) -> AccuracyTest:
+def _concluded(test: AccuracyTest, holm: float | None, tests: int) -> AccuracyTest:
+    possible = min(1.0, tests * test.smallest)
     low, high = test.anywhere.low, test.anywhere.high
     elsewhere = low is not None and high is not None and (low > 0 or high < 0)
     by_chance = holm is None or holm >= LEVEL
@@ -231,8 +232,8 @@ def _concluded(test: AccuracyTest, holm: float | None) -> AccuracyTest:
         )
     elif by_chance:
         text = f"{said}; the difference is not significant ({p}), so it does not show that they help or harm."
-        if test.smallest >= LEVEL:
-            text += f" {test.runs} initialisations are too few: no p below {test.smallest:.2g} is possible."
+        if possible >= LEVEL:
+            text += f" {test.runs} initialisations are too few: no p below {possible:.2g} is possible."
     else:
         text = (
             f"{said}; that holds for these {test.pictures} test pictures ({p}), but they are too few to say it of "

@@ -13,6 +13,7 @@ import torch
 
 from ..base import CellSimError, Clock, Event, JobToken, now, run, versions
 from ..datasets import Specimens
+from ..evaluation.accuracies import LEVEL
 from ..evaluation.augmentation_results import Arm, AugmentationStudy, Training, compared
 from ..evaluation.recognition import (
     Recognition,
@@ -150,7 +151,7 @@ def augmentation_study_job(
         command=command,
         time=now(),
         versions=versions(),
-        warnings=said + _warnings(specimens, test, drawn, initialisations),
+        warnings=said + _warnings(specimens, test, drawn, initialisations, len(counts)),
         specimens={
             "folder": str(data.folder),
             "class_names": list(test.class_names),
@@ -245,17 +246,21 @@ def _unsure(
 
 
 def _warnings(
-    specimens: Specimens, test: LabelledPictures, drawn: LabelledPictures, initialisations: int
+    specimens: Specimens,
+    test: LabelledPictures,
+    drawn: LabelledPictures,
+    initialisations: int,
+    comparisons: int,
 ) -> list[str]:
     said = []
     if len(test) < 100:
         said.append(
             f"The test part has {len(test)} pictures: one more or less is {100 / len(test):.2g} percentage points."
         )
-    if initialisations < 6:
+    smallest = min(1.0, comparisons * 2 / 2**initialisations)
+    if smallest >= LEVEL:
         said.append(
-            f"With {initialisations} initialisations no p below {2 / 2**initialisations:.2g} is possible: ask for 6 or "
-            "more."
+            f"{initialisations} initialisations are too few: no p below {smallest:.2g} is possible; ask for more."
         )
     train = {specimens.images[row].tobytes() for row in specimens.rows("train")}
     copies = sum(picture.tobytes() in train for picture in drawn.images)
