@@ -332,8 +332,7 @@ def test_a_good_forecast_is_believed_and_a_bad_one_is_not():
     right = held_out(lambda history, steps: next(futures)[None, :, None])
     assert [entry.weight for entry in right.shrinkage] == [1, 1, 1, 1]
     assert [entry.horizon for entry in right.shrinkage] == [1, 2, 3, 4]
-    generator = torch.Generator().manual_seed(0)
-    wrong = held_out(lambda history, steps: torch.rand(1, steps, *history.shape[2:], generator=generator))
+    wrong = held_out(lambda history, steps: torch.rand(1, steps, *history.shape[2:]))
     assert all(entry.weight < 0.2 for entry in wrong.shrinkage)
     assert wrong.shrunk < 0.7 * wrong.error
 
@@ -342,7 +341,6 @@ def test_the_share_that_is_believed_is_the_best_one():
     images = drifting(12, speed=1.0)
     held_out = HeldOut(images, 11, 3, JobToken())  # one future of one frame
     _, future, blurred = held_out.items[0]
-    # half of the way from the blurred copy to the truth is believed twice as much: fully, as there is no more
     for share, weight in ((0.5, 1.0), (2.0, 0.5), (-1.0, 0.0)):
         guess = torch.from_numpy(blurred + share * (future - blurred))[None, :, None]
         found = held_out(lambda history, steps, guess=guess: guess)
