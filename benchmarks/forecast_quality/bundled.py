@@ -32,7 +32,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--work", type=Path, required=True, help="folder, outside the repository")
-    parser.add_argument("--model", default="sdcnet-lite", help="name, or file")
+    parser.add_argument("--model", default="sdcnet-default", help="name, or file")
     parser.add_argument(
         "--size", choices=("small", "large"), default="large", help="128² px of 0.216 µm, or 256² of 0.108"
     )

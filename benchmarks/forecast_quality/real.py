@@ -84,7 +84,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--real", type=Path, default=HERE.parents[2] / "shared" / "data", help="folder of real movies"
     )
-    parser.add_argument("--model", default="sdcnet-lite", help="name or file")
+    parser.add_argument("--model", default="sdcnet-default", help="name or file")
     parser.add_argument(
         "--minutes",
         type=float,

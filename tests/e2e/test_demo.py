@@ -47,7 +47,7 @@ def test_three_files_and_a_table(done):
 
 def test_report_is_about_the_bundled_model_and_movie(done):
     report = json.loads((done[0] / "report.json").read_text())
-    assert report["model"]["name"] == "sdcnet-lite"
+    assert report["model"]["name"] == "sdcnet-default"
     assert [h["horizon"] for h in report["horizons"]] == [1, 2, 3, 4, 5]
     assert all(h[m]["mse"] > 0 and h[m]["cells"]["mse"] > 0 for h in report["horizons"] for m in METHODS)
     assert report["warnings"] == []

@@ -58,7 +58,7 @@ RegionText = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print neither progress nor tables.")]
 
-DEFAULT_MODEL = "sdcnet-lite"
+DEFAULT_MODEL = "sdcnet-default"
 
 
 def run_job(job: Generator[Event, None, Result], *, quiet: bool = False, unit: str = "frame") -> Result:

@@ -40,7 +40,7 @@ def fit_calibration(
     Returns
     -------
     list of Calibration
-        One for each horizon. The factor of a level is the smallest number that so large a share of |error| / scale
+        One for each horizon. The factor of a level is the smallest number that so large a share of ``|error| / scale``
         does not exceed; each sequence counts the same, however many pixels it has.
 
     Raises
@@ -57,7 +57,7 @@ def fit_calibration(
 
 
 def _ratios(errors: Sequence[Any], scales: Sequence[Any]) -> list[Values]:
-    """Return |error| / scale of each sequence (N,) that has any."""
+    """Return ``|error| / scale`` of each sequence (N,) that has any."""
     if len(errors) != len(scales):
         raise CellSimError(f"There are errors of {len(errors)} sequences, but scales of {len(scales)}.")
     found = []
@@ -178,8 +178,8 @@ def coverage_by_horizon(
 def crps(samples: Any, target: Any, *, fair: bool = True) -> float:
     """Continuous ranked probability score of samples, averaged over pixels; 0 is perfect.
 
-    The mean error |x - y| of a sample minus half the mean difference |x - x'| of two: an error that allows for what
-    the samples themselves call uncertain. For a forecast that is one picture it is the mean absolute error.
+    The mean error ``|x - y|`` of a sample minus half the mean difference ``|x - x'|`` of two: an error that
+    allows for what the samples themselves call uncertain. For a forecast that is one picture it is the mean absolute error.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class _Request:
 
 def predict(
     movie: TimeLapse | str | Path | np.ndarray | Any,
-    model: Model | str = "sdcnet-lite",
+    model: Model | str = "sdcnet-default",
     steps: int = 5,
     at: int | None = None,
     **options: Any,
@@ -116,7 +116,7 @@ def predict(
 
 def forecast_job(
     movie: TimeLapse | str | Path | np.ndarray | Any,
-    model: Model | str = "sdcnet-lite",
+    model: Model | str = "sdcnet-default",
     *,
     steps: int = 5,
     at: int | None = None,

@@ -29,7 +29,7 @@ class Calibration(BaseModel):
     levels : list of float
         Probabilities between 0 and 1, rising.
     factors : list of float
-        One for each level: on validation sequences |error| / scale stayed below ``factors[i]`` with probability
+        One for each level: on validation sequences ``|error| / scale`` stayed below ``factors[i]`` with probability
         ``levels[i]``.
 
     Raises

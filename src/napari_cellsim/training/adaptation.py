@@ -95,7 +95,7 @@ class Past:
 
 def adapt(
     movie: TimeLapse | str | Path | np.ndarray | Any,
-    model: Model | str = "sdcnet-lite",
+    model: Model | str = "sdcnet-default",
     *,
     at: int | None = None,
     minutes: float = 3.0,
@@ -130,7 +130,7 @@ def adapt(
 
 def adapt_job(
     movie: TimeLapse | str | Path | np.ndarray | Any,
-    model: Model | str = "sdcnet-lite",
+    model: Model | str = "sdcnet-default",
     *,
     at: int | None = None,
     minutes: float = 3.0,
