@@ -178,8 +178,8 @@ def coverage_by_horizon(
 def crps(samples: Any, target: Any, *, fair: bool = True) -> float:
     """Continuous ranked probability score of samples, averaged over pixels; 0 is perfect.
 
-    The mean error ``|x - y|`` of a sample minus half the mean difference ``|x - x'|`` of two: an error that
-    allows for what the samples themselves call uncertain. For a forecast that is one picture it is the mean absolute error.
+    The mean error ``|x - y|`` of a sample minus half the mean difference ``|x - x'|`` of two: an error that allows
+    for what the samples themselves call uncertain. For a forecast that is one picture it is the mean absolute error.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def interval_factor(calibration: Sequence[Calibration], horizon: int, level: flo
     Notes
     -----
     If the error e follows a Laplace distribution of scale b, ``|e| / b`` is exponential, and the factor is
-    -ln(1 - level) (Kotz et al. 2001, "The Laplace Distribution and Generalizations", section 2.1): this is what holds without a
+    -ln(1 - level) (Kotz et al. 2001, "The Laplace Distribution and Generalizations", section 2.1): this holds without a
     calibration. Between the levels of a calibration the factor is interpolated linearly over -ln(1 - level), starting
     from 0 at 0, which is exact for such errors; beyond the last level nothing was measured, so nothing is said.
     """
