@@ -164,11 +164,12 @@ def judge_for(
     """Return the judge that a segmentation source names: "model" is the model's partner, "none" or an array nobody."""
     if isinstance(source, np.ndarray) or (isinstance(source, str) and source == "none"):
         return None
-    from ..models import load_model, resolve_partner
+    from ..forecasting.sources import cell_finder
+    from ..models import load_model
 
     network = source
     if isinstance(source, str):
-        network = resolve_partner(model, "segmentation") if source == "model" else load_model(source)
+        network = cell_finder(model) if source == "model" else load_model(source)
     return Judge(movie, forecast, network, device, token)
 
 

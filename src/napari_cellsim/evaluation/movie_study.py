@@ -249,13 +249,16 @@ def _work(movies: Sequence[TimeLapse], at: Sequence[int], steps: int) -> Iterato
 def _judge(model: Model, judge: Any, segmentation: Any) -> Any:
     """Return one judge for all models: a network, or "none"."""
     source = judge if judge is not None else segmentation
-    if isinstance(source, np.ndarray):
-        source = "model" if "segmentation" in model.card.partners else "none"
-    if not isinstance(source, str) or source == "none":
+    if not isinstance(source, np.ndarray) and (not isinstance(source, str) or source == "none"):
         return source
-    from ..models import load_model, resolve_partner
+    from ..forecasting.sources import cell_finder, frames_only
+    from ..models import load_model
 
-    return resolve_partner(model, "segmentation") if source == "model" else load_model(source)
+    if isinstance(source, np.ndarray):
+        source = "model" if frames_only(model) or "segmentation" in model.card.partners else "none"
+    if source == "none":
+        return source
+    return cell_finder(model) if source == "model" else load_model(source)
 
 
 def _forecast(

@@ -173,11 +173,7 @@ def segmentation_function(
         return None, {"source": "labels"}
     if isinstance(source, str) and source == "none":
         return None, {"source": "none"}
-    if isinstance(source, str) and frames_only(model):
-        from ..models import load_model
-
-        source = load_model(_FINDER)
-    partner = _partner(model, "segmentation") if isinstance(source, str) else source
+    partner = cell_finder(model) if isinstance(source, str) else source
     network = partner.network.to(device).eval()
     return network_segmentation(network, tile, token), {"source": partner.name, "hash": partner.hash}
 
@@ -195,6 +191,13 @@ def past_maps(
 def frames_only(model: Model) -> bool:
     """Return whether a model looks at pictures alone, without flow and classes."""
     return bool(model.network.config.sees == "frames")
+
+
+def cell_finder(model: Model) -> Model:
+    """Return the U-Net that finds cells for a forecasting model: its partner, or the bundled one if it needs none."""
+    from ..models import load_model
+
+    return load_model(_FINDER) if frames_only(model) else _partner(model, "segmentation")
 
 
 def _partner(model: Model, role: str) -> Model:
