@@ -125,8 +125,7 @@ class ForecastForm:
             nullable=True,
             tooltip="Which network forecasts. The Models dock says what each is for and opens your own.",
         )
-        if self.model.choices:
-            self.model.value = self.model.choices[-1 if self.model.choices[0] is None else 0]
+        choose_some(self.model)
         self.answers = AnswerForm()
         self.forecast_box = form(self.follow, self.at, self.steps, self.model, *self.answers.rows)
         self.answers.complete(self.forecast_box)
