@@ -175,6 +175,7 @@ def test_true_classes_from_a_table(dock, small_generators, tmp_path, judge, qtbo
     key = json.loads((tmp_path / "test" / "key.json").read_text(encoding="utf-8"))
     kinds = ["generated" if generated else "real" for generated in key["generated"]]
     truth = [own[kind][index] for kind, index in zip(kinds, key["index"], strict=True)]
+    qtbot.waitUntil(lambda: dock.job is None, timeout=30_000)
     window = begin(dock, "Anna")
     assert all(part in texts(window) for part in ("[O] rod", "[U] round")), "the classes come from the table"
     judge(window, "r1o" * 6)

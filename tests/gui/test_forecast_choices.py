@@ -80,9 +80,12 @@ def test_current_view(make_napari_viewer, small_model, movie, qtbot):
 
 def test_classical_flow(forecast_dock, movie):
     forecast_dock.viewer.add_image(movie, name="movie")
-    forecast_dock.run("movie", steps=1, flow="classical", segmentation="none").wait(60)
+    choices = {"steps": 1, "flow": "classical", "segmentation": "none"}
+    forecast_dock.run("movie", model="sdcnet-lite", **choices).wait(60)
     assert forecast_dock.result.segmentation is None
     assert "classical" in forecast_dock.result.provenance["flow"]["source"]
+    forecast_dock.run("movie", model="sdcnet-default", **choices).wait(60)
+    assert "frames alone" in forecast_dock.result.provenance["flow"]["source"]
 
 
 def test_labels_of_another_size(forecast_dock, movie):
@@ -157,7 +160,7 @@ def test_asks_for_an_unknown_calibration_and_reads_a_known_one(forecast_dock, mo
 
 def test_estimate_and_warnings_before_the_run(forecast_dock, movie, qtbot):
     viewer = forecast_dock.viewer
-    viewer.add_image(movie, name="movie", scale=(1.0, 0.5, 0.5), units=("minute", "um", "um"))
+    viewer.add_image(movie, name="movie", scale=(1.0, 1.0, 1.0), units=("minute", "um", "um"))
     qtbot.waitUntil(lambda: forecast_dock.facts is not None, timeout=20_000)
     assert not forecast_dock._view.estimate_line.text()
     here = QPointF(5, 5)
@@ -165,6 +168,6 @@ def test_estimate_and_warnings_before_the_run(forecast_dock, movie, qtbot):
     qtbot.waitUntil(lambda: bool(forecast_dock._view.estimate_line.text()), timeout=60_000)
     assert forecast_dock._view.estimate_line.text().startswith("Expected")
     assert "MB of memory" in forecast_dock._view.estimate_line.text()
-    assert "0.5 µm" in forecast_dock._view.warning_line.text()
+    assert "1 µm" in forecast_dock._view.warning_line.text()
     assert "Kernels" in forecast_dock._view.kernel_line.text()
     assert list(forecast_dock._form.device.choices)[:2] == ["auto", "cpu"]
