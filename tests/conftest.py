@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 # napari's viewer fixture resets the user's settings file unless told to keep its hands off (GUI.md §2).
@@ -14,6 +15,13 @@ from hypothesis import settings
 # A shared or slow machine must not fail a property test: speed is measured in benchmarks/, not here.
 settings.register_profile("cellsim", deadline=None, derandomize=True)
 settings.load_profile("cellsim")
+
+
+def pytest_runtest_setup() -> None:
+    """Let networks that a test draws not depend on which tests ran before it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(2026)
+
 
 _SHARED = Path(os.environ.get("CELLSIM_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

@@ -18,8 +18,8 @@ def words(files, tmp_path):
 
 
 def test_writes_a_model_that_predicts(run, files, words, tmp_path, monkeypatch):
-    monkeypatch.setattr(adaptation_course, "LEARNING_RATE", 0.01)
-    result = run(*words)
+    monkeypatch.setattr(adaptation_course, "LEARNING_RATE", 0.003)
+    result = run(*words, "--steps", 20)
     assert result.exit_code == 0, result.output
     assert list(tmp_path.iterdir()) == [tmp_path / "own.safetensors"]
     model = load_model(tmp_path / "own.safetensors")

@@ -13,15 +13,27 @@ import pytest
 pytest.importorskip("qtpy.QtWidgets", reason="the docks need a Qt binding")
 
 
-@pytest.fixture(autouse=True)
-def _no_job_survives(qtbot):
-    """Every test ends with no job running, and waits for what it cancelled."""
+def end_jobs(qtbot):
+    """Cancel every job and wait until it has ended."""
     from napari_cellsim.gui import jobs
 
-    yield
     for job in jobs.running_jobs():
         job.cancel()
     qtbot.waitUntil(lambda: not jobs.running_jobs(), timeout=30_000)
+
+
+@pytest.fixture(autouse=True)
+def _no_job_survives(qtbot):
+    """Every test ends with no job running, and waits for what it cancelled."""
+    yield
+    end_jobs(qtbot)
+
+
+@pytest.fixture
+def make_napari_viewer(make_napari_viewer, qtbot):
+    """napari's fixture, which closes its viewers only after the jobs that still add layers to them have ended."""
+    yield make_napari_viewer
+    end_jobs(qtbot)
 
 
 @pytest.fixture(autouse=True)

@@ -62,6 +62,13 @@ def choose(dock, name):
     )
 
 
+def wait_for_layers(dock, qtbot, number):
+    """Wait until there are that many layers and the job that made them has ended, which may be later."""
+    from napari_cellsim.gui import jobs
+
+    qtbot.waitUntil(lambda: len(dock.viewer.layers) == number and not jobs.running_jobs(), timeout=60_000)
+
+
 def visible(part):
     return not getattr(part, "native", part).isHidden()
 
@@ -152,7 +159,7 @@ def test_rows_on_the_sphere(specimen_dock, qtbot):
     tab.steps.value = 4
     tab.rows.value = True
     tab.walk_button.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=60_000)
+    wait_for_layers(specimen_dock, qtbot, 3)
     walk = specimen_dock.result
     np.testing.assert_allclose(np.linalg.norm(walk.latents[:, 0], axis=1), np.sqrt(LATENT), rtol=1e-5)
     movie, rows = viewer.layers[1:]
@@ -168,7 +175,7 @@ def test_all_scales_of_the_current_picture(specimen_dock, qtbot):
     source = specimen_dock.layer
     viewer.dims.set_point(0, 1)
     tab.scales_button.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
+    wait_for_layers(specimen_dock, qtbot, 2)
     sheet = viewer.layers[-1]
     assert sheet.rgb
     assert sheet.data.shape == (SIZE, 3 * SIZE, 3)
