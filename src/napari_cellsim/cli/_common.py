@@ -12,6 +12,7 @@ from ..base import CellSimError, Event, Progress
 
 if TYPE_CHECKING:
     from ..data import TimeLapse
+    from ..evaluation.study import Study
     from ..models import Model
 
 Result = TypeVar("Result")
@@ -54,6 +55,19 @@ RegionText = Annotated[
     str | None,
     typer.Option(
         "--region", metavar="Y0,Y1,X0,X1", help="Rectangle in pixels to forecast; the whole image by default."
+    ),
+]
+Mode = Annotated[
+    str,
+    typer.Option(
+        "--mode",
+        help="mean: the best estimate, blurred where the future is open; sample: possible futures, sharp guesses.",
+    ),
+]
+ReportFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--out", help="Report to write: .html to look at, .csv or .json with all numbers; several times."
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print neither progress nor tables.")]
@@ -131,6 +145,24 @@ def check_target(path: Path, *inputs: str) -> Path:
     if any(Path(name).exists() and path.exists() and path.samefile(name) for name in inputs):
         raise CellSimError(f"{path} is the input itself, which is never overwritten: choose another name.")
     return path
+
+
+def report_targets(paths: list[Path] | None, *inputs: str) -> list[Path]:
+    """Return where to write a report, once it is known that all of it can be written there."""
+    from ..evaluation import check_suffix
+
+    return [check_target(check_suffix(path), *inputs) for path in paths or []]
+
+
+def deliver(study: Study, targets: list[Path], *, quiet: bool) -> None:
+    """Write a study wherever it is wanted, and print what it says."""
+    warn(study.warnings)
+    for target in targets:
+        study.save(target)
+    if not quiet:
+        typer.echo(study.table())
+        for target in targets:
+            typer.echo(f"written: {target}")
 
 
 def warn(lines: list[str]) -> None:

@@ -56,12 +56,7 @@ def evaluate(
             help="Forecasting model, by name or file; several are tested against the first. Or one generating model.",
         ),
     ] = None,
-    out: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--out", help="Report to write: .html to look at, .csv or .json with all numbers; several times."
-        ),
-    ] = None,
+    out: common.ReportFiles = None,
     at: Annotated[
         list[int] | None,
         typer.Option(
@@ -98,13 +93,7 @@ def evaluate(
     pixel_size: common.PixelSize = None,
     interval: common.Interval = None,
     region: common.RegionText = None,
-    mode: Annotated[
-        str,
-        typer.Option(
-            "--mode",
-            help="mean: the best estimate, blurred where the future is open; sample: possible futures, sharp guesses.",
-        ),
-    ] = "mean",
+    mode: common.Mode = "mean",
     samples: Annotated[
         int,
         typer.Option(
@@ -164,22 +153,13 @@ def evaluate(
     every number of the HTML report stands the command that gives it again.
     """
     given = dict(locals())
-    from ..evaluation import check_suffix
-
-    sources, targets = inputs or [], [check_suffix(path) for path in out or []]
-    for target in targets:
-        common.check_target(target, *sources)
+    sources = inputs or []
+    targets = common.report_targets(out, *sources)
     if pictures or features or (model and _is_generator(model[0])):
         result: MovieStudy | GeneratorStudy = _generator(sources, given)
     else:
         result = _movies(sources, given)
-    common.warn(result.warnings)
-    for target in targets:
-        result.save(target)
-    if not quiet:
-        typer.echo(result.table())
-        for target in targets:
-            typer.echo(f"written: {target}")
+    common.deliver(result, targets, quiet=quiet)
 
 
 def _movies(sources: list[str], given: dict[str, Any]) -> MovieStudy:

@@ -40,13 +40,7 @@ def predict(
     interval: common.Interval = None,
     device: common.Device = "auto",
     region: common.RegionText = None,
-    mode: Annotated[
-        str,
-        typer.Option(
-            "--mode",
-            help="mean: the best estimate, blurred where the future is open; sample: possible futures, sharp guesses.",
-        ),
-    ] = "mean",
+    mode: common.Mode = "mean",
     samples: Annotated[
         int, typer.Option("--samples", min=1, help="Number of possible futures, with --mode sample.")
     ] = 1,

@@ -29,12 +29,7 @@ def study(
             help="Folder with one folder of generated pictures per class; or MSG-GAN model files, one per class.",
         ),
     ],
-    out: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--out", help="Report to write: .html to look at, .csv or .json with all numbers; several times."
-        ),
-    ] = None,
+    out: common.ReportFiles = None,
     initialisations: Annotated[
         int, typer.Option("--initialisations", help="Trainings of each kind, from other initial weights.")
     ] = _INITIALISATIONS,
@@ -80,10 +75,9 @@ def study(
     Trains classifiers with and without generated pictures, from the same initial weights, and reports mean, spread,
     best, confidence intervals and a paired test, and whether the difference is significant.
     """
-    from ..evaluation import check_suffix
     from ..training import augmentation_study_job
 
-    targets = [common.check_target(check_suffix(path)) for path in out or []]
+    targets = common.report_targets(out)
     config, schedule = _settings(specimens, settings, size=size, split=split, steps=steps, device=device)
     result = common.run_job(
         augmentation_study_job(
@@ -99,13 +93,7 @@ def study(
         quiet=quiet,
         unit="step",
     )
-    common.warn(result.warnings)
-    for target in targets:
-        result.save(target)
-    if not quiet:
-        typer.echo(result.table())
-        for target in targets:
-            typer.echo(f"written: {target}")
+    common.deliver(result, targets, quiet=quiet)
 
 
 def _counts(text: str) -> list[int]:
