@@ -13,7 +13,7 @@ from scipy import stats
 from ..base import CellSimError
 from .bootstrap import RESAMPLES, bootstrap_interval
 from .comparison import Estimate
-from .pairing import PERMUTATIONS, sign_flip_test
+from .pairing import holm, paired_p
 from .report import Score, Strict
 
 LEVEL = 0.05
@@ -143,7 +143,8 @@ def compare_accuracies(
                 f"{with_them.shape}."
             )
     tests = [_test(count, without, with_them, seed) for count, with_them in others]
-    return [_concluded(test, holm, len(tests)) for test, holm in zip(tests, _holm(tests), strict=True)]
+    corrected = holm([test.permutation for test in tests])
+    return [_concluded(test, p, len(tests)) for test, p in zip(tests, corrected, strict=True)]
 
 
 def _test(
@@ -155,20 +156,16 @@ def _test(
     low, high = bootstrap_interval(by_run, seed=seed)
     ends = two_way_interval(with_them.astype(float) - without, seed=seed)
     spread = without.mean(1).std(ddof=1) + with_them.mean(1).std(ddof=1) if runs > 1 else 0.0
-    exact = 2**runs <= PERMUTATIONS
     return AccuracyTest(
         per_class=count,
         runs=runs,
         pictures=pictures,
         difference=Estimate(value=value, low=low, high=high),
         anywhere=Estimate(value=value, low=ends[0], high=ends[1]),
-        permutation=sign_flip_test(by_run, seed) if runs > 1 else None,
-        exact=exact,
-        wilcoxon=float(stats.wilcoxon(by_run).pvalue) if runs > 1 and by_run.any() else None,
         welch=float(stats.ttest_ind(with_them.mean(1), without.mean(1), equal_var=False).pvalue)
         if spread > 0
         else None,
-        smallest=2 / 2**runs if exact else 1 / (PERMUTATIONS + 1),
+        **paired_p(by_run, seed),
     )
 
 
@@ -203,24 +200,13 @@ def two_way_interval(
     return float(low), float(high)
 
 
-def _holm(tests: Sequence[AccuracyTest]) -> list[float | None]:
-    """Return the corrected p (Holm 1979): the k-th smallest of m is multiplied by m - k + 1."""
-    order = sorted((t.permutation, i) for i, t in enumerate(tests) if t.permutation is not None)
-    corrected: list[float | None] = [None] * len(tests)
-    largest = 0.0
-    for rank, (p, index) in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p))
-        corrected[index] = largest
-    return corrected
-
-
-def _concluded(test: AccuracyTest, holm: float | None, tests: int) -> AccuracyTest:
+def _concluded(test: AccuracyTest, corrected: float | None, tests: int) -> AccuracyTest:
     possible = min(1.0, tests * test.smallest)
     low, high = test.anywhere.low, test.anywhere.high
     elsewhere = low is not None and high is not None and (low > 0 or high < 0)
-    by_chance = holm is None or holm >= LEVEL
+    by_chance = corrected is None or corrected >= LEVEL
     points = 100 * (test.difference.value or 0.0)
-    p = "no p" if holm is None else f"p = {holm:.2g}"
+    p = "no p" if corrected is None else f"p = {corrected:.2g}"
     said = (
         f"With {test.per_class} generated pictures per class the mean accuracy changes by {points:+.2f} percentage "
         "points"
@@ -239,5 +225,5 @@ def _concluded(test: AccuracyTest, holm: float | None, tests: int) -> AccuracyTe
             f"{said}; that holds for these {test.pictures} test pictures ({p}), but they are too few to say it of "
             "others: the difference is not significant."
         )
-    done = {"holm": holm, "significant": not by_chance and elsewhere, "conclusion": text}
+    done = {"holm": corrected, "significant": not by_chance and elsewhere, "conclusion": text}
     return test.model_copy(update=done)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from ..base import CellSimError
@@ -111,18 +112,29 @@ def compare_models(
         raise CellSimError(
             f"The two models share no forecast with {metric}: evaluate both on the same movies and frames."
         )
-    return _holm(found)
+    corrected = holm([test.permutation for test in found])
+    return [test.model_copy(update={"holm": value}) for test, value in zip(found, corrected, strict=True)]
 
 
-def _test(first: np.ndarray, second: np.ndarray, level: float, seed: int) -> dict[str, object]:
-    n = len(first)
+def _test(first: np.ndarray, second: np.ndarray, level: float, seed: int) -> dict[str, Any]:
     differences = first - second
     low, high = bootstrap_interval(differences, level, seed=seed)
-    exact = 2**n <= PERMUTATIONS
     return {
-        "sequences": n,
+        "sequences": len(first),
         "means": (float(first.mean()), float(second.mean())),
         "difference": Estimate(value=float(differences.mean()), low=low, high=high),
+        **paired_p(differences, seed),
+    }
+
+
+def paired_p(differences: npt.NDArray[np.float64], seed: int) -> dict[str, Any]:
+    """Return what paired tests say of differences (N,): `permutation`, `exact`, `wilcoxon` and `smallest`.
+
+    They are the fields of these names of `PairedTest`.
+    """
+    n = len(differences)
+    exact = 2**n <= PERMUTATIONS
+    return {
         "permutation": sign_flip_test(differences, seed) if n > 1 else None,
         "exact": exact,
         "wilcoxon": float(stats.wilcoxon(differences).pvalue) if n > 1 and differences.any() else None,
@@ -161,16 +173,15 @@ def sign_flip_test(differences: Any, seed: int = 0) -> float:
     return extreme / len(signs) if 2**n <= PERMUTATIONS else (extreme + 1) / (len(signs) + 1)
 
 
-def _holm(tests: list[PairedTest]) -> list[PairedTest]:
-    """Correct the p of several horizons (Holm 1979): the k-th smallest of m is multiplied by m - k + 1."""
-    known = sorted((t for t in tests if t.permutation is not None), key=lambda t: t.permutation or 0.0)
-    corrected: dict[int, float] = {}
+def holm(p: Sequence[float | None]) -> list[float | None]:
+    """Correct the p of several tests (Holm 1979): the k-th smallest of m is multiplied by m - k + 1; None stays."""
+    order = sorted((value, i) for i, value in enumerate(p) if value is not None)
+    corrected: list[float | None] = [None] * len(p)
     largest = 0.0
-    for rank, test in enumerate(known):
-        assert test.permutation is not None
-        largest = max(largest, min(1.0, (len(known) - rank) * test.permutation))
-        corrected[test.horizon] = largest
-    return [t.model_copy(update={"holm": corrected.get(t.horizon)}) for t in tests]
+    for rank, (value, index) in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * value))
+        corrected[index] = largest
+    return corrected
 
 
 def table(tests: Sequence[PairedTest]) -> str:
