@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_movies import drifting
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_cellsim.base import CellSimError, JobCancelled, JobToken, Progress
@@ -130,6 +131,11 @@ def stills(n, seed, size=64):
     return TimeLapse(frames=frames[:, None, None].astype(np.float32), pixel_size=0.4, name=f"stills {seed}")
 
 
+@pytest.fixture(scope="module")
+def gan() -> Model:
+    return Model.create("gan", "cellgan", "lite", size=32)
+
+
 def cloud(n, seed, mean=0.0, extractor="mine"):
     return Features(np.random.default_rng(seed).normal(mean, 1, (n, 6)), extractor, "none")
 
@@ -160,6 +166,20 @@ def test_generated_grid_shows_in_the_page(tmp_path):
     assert "Copies of real pictures" in page
     assert page.count("data:image/jpeg") == 3
     assert "grid: found, every 2 px" in found.table()
+
+
+def test_walks_name_the_network_that_measured_them(gan):
+    """Features that were brought describe the pictures, but not the walks, of which nobody brought any."""
+    found = evaluate_generator([], gan, n=4, features=(cloud(40, 0), cloud(30, 1)), device="cpu")
+    assert found.extractor == "mine"
+    assert found.walks.encoder.startswith("unet-lite (")
+
+
+def test_few_real_pictures_are_shown_once():
+    real = stills(5, 0)
+    found = evaluate_generator([real], pictures=stills(6, 1).array(), name="theirs")
+    with Image.open(io.BytesIO(found.sheets["real"])) as sheet:
+        assert sheet.height == 96, "five pictures fill one row"
 
 
 def test_previews_of_a_run(tmp_path):

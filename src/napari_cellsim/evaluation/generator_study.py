@@ -145,7 +145,7 @@ def evaluate_generator_job(
             length=found.length,
             evenness=found.evenness,
             sharpest=found.sharpest,
-            encoder=first.extractor,
+            encoder=found.extractor,
         )
     yield Progress(6, total, "Done")
     return GeneratorStudy(
@@ -218,7 +218,7 @@ def _copies(truth: Pictures | None, made: Pictures | None) -> tuple[Copies | Non
     found = memorisation(_reduced(made), _reduced(truth)) if len(truth) > 2 else None
     sheets = {
         "generated": mosaic(made[:40]),
-        "real": mosaic(truth[np.linspace(0, len(truth) - 1, 40).astype(int)]),
+        "real": mosaic(truth[np.linspace(0, len(truth) - 1, min(40, len(truth))).astype(int)]),
     }
     if found is None:
         return None, sheets

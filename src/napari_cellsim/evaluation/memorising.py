@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base import CellSimError, JobToken
-from .features import domain_features
+from .feature_files import of_pictures
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -132,12 +132,15 @@ class PathSteps(NamedTuple):
         all change happens in one jump, as between two pictures learnt by heart.
     sharpest : float
         The same for the most uneven walk.
+    extractor : str
+        What made the features, where that is known.
     """
 
     steps: npt.NDArray[np.float64]
     length: float
     evenness: float
     sharpest: float
+    extractor: str = ""
 
 
 def path_steps(features: Any) -> PathSteps:
@@ -210,5 +213,6 @@ def walk_steps(
         raise CellSimError(f"{walks} walks of {steps} steps show nothing: take at least 1 of at least 2.")
     ends = run(generate_job(model, walks + 1, seed, 1.0, "none", device=device, token=token))
     made = run(interpolate_job(model, ends, steps, device=device, token=token))
-    features = domain_features(made.images[:, -1, 0], made.pixel_size, encoder, token)
-    return path_steps(np.stack([features[k * steps : (k + 1) * steps + 1] for k in range(walks)]))
+    features = of_pictures(made.images[:, -1, 0], made.pixel_size, encoder, token)
+    found = path_steps(np.stack([features.values[k * steps : (k + 1) * steps + 1] for k in range(walks)]))
+    return found._replace(extractor=features.extractor)
