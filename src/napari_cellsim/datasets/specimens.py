@@ -63,6 +63,11 @@ class Specimens:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Eight hexadecimal digits per picture, by which a model card knows it again, turned or renamed too."""
+        return tuple(key[:8] for key in self.keys)
+
     def rows(self, part: str | None = None, class_name: str | None = None) -> NDArray[np.int64]:
         """Return the rows of one part or class, or of one class in one part.
 
