@@ -90,8 +90,13 @@ class Classifier(nn.Module):
             before = width
         self.head = nn.Sequential(*head, nn.Dropout(config.dropout), nn.Linear(before, config.classes))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (B, classes) of pictures (B, channels, H, W) in [-1, 1], of at least 8 px.
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the head judges, the means and maxima (B, 2 · widths[-1]) of the last maps.
+
+        Parameters
+        ----------
+        images : Tensor
+            (B, channels, H, W) in [-1, 1], of at least 8 px.
 
         Raises
         ------
@@ -106,7 +111,11 @@ class Classifier(nn.Module):
         x = images
         for number, stage in enumerate(self.stages):
             x = stage(F.max_pool2d(x, 2, ceil_mode=True) if number else x)
-        logits: Tensor = self.head(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1))
+        return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (B, classes) of pictures as `features` takes them."""
+        logits: Tensor = self.head(self.features(images))
         return logits
 
 
