@@ -58,7 +58,9 @@ class SDCNetRecipe(Recipe):
         if config.stage == "uncertainty":
             _, network = grown(config.start, scale=True)
         elif config.stage == "sampler":
-            self.mean, network = grown(config.start, scale=False, noise=config.noise)
+            self.mean, network = grown(
+                config.start, scale=False, noise=config.noise, motion="flow", residual=False
+            )
         else:
             network = nets.create("sdcnet", config.preset, **config.overrides)
         self.network = network
