@@ -59,7 +59,7 @@ def test_every_step_runs(workplace):
         Path(path).parent.mkdir(parents=True)
         Path(path).write_text(content + 'device = "cpu"\n')
     commands = re.findall(r"^    napari-cellsim (.*)$", text, re.MULTILINE)
-    assert len(commands) == 10
+    assert len(commands) == 12
     for command in commands:
         if "labels.tif" in command:
             draw(workplace, "crops.zarr/position/trap_000")
