@@ -19,16 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import ROOT, update
 
 import napari_cellsim as cs
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "gan_quality.json"
 DISCS = ROOT / "benchmarks" / "results" / "gan_discs.json"
 PAGE = ROOT / "docs" / "explanation" / "generator_quality.md"
 ABOUT = (ROOT / "README.md", ROOT / "docs" / "explanation" / "bundled_models.md")
 IMAGES = ROOT / "docs" / "images"
-BEGIN, END = "<!-- {}:begin -->", "<!-- {}:end -->"
 GAN, VAE = "cellgan-lite", "vae-lite"
 PLAUSIBLE, VARIETY, COPIES = 0.95, 0.6, 0.02  # the goals
 FIGURES = {
@@ -80,7 +79,14 @@ def page(content: dict[str, Any]) -> str:
 
 def distribution_rows(results: dict[str, Any]) -> Iterator[str]:
     """Yield one row per set of pictures."""
-    columns = ("pictures", "Fréchet", "KID × 1000", "precision", "recall", "recall ÷ phantom's")
+    columns: tuple[str, ...] = (
+        "pictures",
+        "Fréchet",
+        "KID × 1000",
+        "precision",
+        "recall",
+        "recall ÷ phantom's",
+    )
     columns += ("diversity ÷ phantom's", "plausible", "near-duplicates", "copies of training")
     yield f"| {' | '.join(columns)} |"
     yield "|---" * len(columns) + "|"
@@ -208,19 +214,6 @@ def thousands(count: int) -> str:
     return f"{count:,}".replace(",", " ")
 
 
-def insert(document: str, marker: str, content: str) -> str:
-    """Return a document with the text between its markers replaced."""
-    begin, end = BEGIN.format(marker), END.format(marker)
-    before, rest = document.split(begin)
-    _, after = rest.split(end)
-    return f"{before}{begin}\n{content}\n{end}{after}"
-
-
-def update(path: Path, marker: str, content: str) -> None:
-    path.write_text(insert(path.read_text(encoding="utf-8"), marker, content), encoding="utf-8")
-    print(f"{path.relative_to(ROOT)} is up to date")
-
-
 def draw(data: Path) -> None:
     """Draw the figures of the page."""
     from generator_figures import save_stamped, sheet
@@ -280,15 +273,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="store with the folder pictures/: draw the figures too")
     options = parser.parse_args()
     for path in ABOUT:
-        update(path, "generators", about())
+        update(path, generators=about())
     if DISCS.is_file():
-        update(PAGE, "discs", discs(json.loads(DISCS.read_text(encoding="utf-8"))))
+        update(PAGE, discs=discs(json.loads(DISCS.read_text(encoding="utf-8"))))
     if not RESULTS.is_file():
         print(f"{RESULTS.relative_to(ROOT)} is not there yet; run benchmarks/gan_quality.py")
         return
     if options.data:
         draw(options.data)
-    update(PAGE, "quality", page(json.loads(RESULTS.read_text(encoding="utf-8"))))
+    update(PAGE, quality=page(json.loads(RESULTS.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from pathlib import Path
 import quality_answer
 import quality_tables as tables
 import update_generator_page as generator
+from pages import ROOT, update
 from quality_tables import Results, frames
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "explanation" / "how_good_is_it.md"
 IMAGES = ROOT / "docs" / "images"
@@ -192,17 +192,9 @@ def generated(content: dict[str, Results]) -> str:
     return "\n\n".join(["\n".join(generator.distribution_rows(results)), generator.verdict(results)])
 
 
-def insert(document: str, texts: dict[str, str]) -> str:
-    """Return a document with the texts between their markers replaced."""
-    for marker, text in texts.items():
-        document = generator.insert(document, marker, text)
-    return document
-
-
 def main() -> None:
     """Fill the page."""
-    PAGE.write_text(insert(PAGE.read_text(encoding="utf-8"), page(load())), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    update(PAGE, **page(load()))
 
 
 if __name__ == "__main__":

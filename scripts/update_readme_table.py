@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+from pages import ROOT, update
 
 from napari_cellsim.evaluation import Comparison
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "forecast_accuracy.json"
 README = ROOT / "README.md"
-BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
 
 SHOWN = (1, 3, 5)
 NAMES = {
@@ -77,6 +76,7 @@ def phantom_rows(comparison: Comparison) -> Iterator[str]:
 
 def real_rows(movies: dict[str, Comparison]) -> Iterator[str]:
     """Yield one row per movie and step: the model against the best baseline there."""
+    columns: tuple[str, ...]
     columns = ("movie", "forecasts", "steps ahead", "best baseline", "MSE, model / best", "ratio")
     columns += ("SSIM, model / best", "sharpness, model")
     yield f"| {' | '.join(columns)} |"
@@ -104,18 +104,9 @@ def text(estimate: Any, factor: float = 1) -> str:
     return f"{factor * estimate.value:.2f} [{factor * estimate.low:.2f}, {factor * estimate.high:.2f}]"
 
 
-def insert(document: str, content: str) -> str:
-    """Return a document with the text between its markers replaced."""
-    before, rest = document.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{content}\n{END}{after}"
-
-
 def main() -> None:
     """Update README.md in place."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    README.write_text(insert(README.read_text(encoding="utf-8"), table(results)), encoding="utf-8")
-    print(f"README.md now shows {RESULTS.relative_to(ROOT)} of {results['time']}")
+    update(README, accuracy=table(json.loads(RESULTS.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from pages import ROOT, update
+
 RESULTS = ROOT / "benchmarks" / "results" / "forecast_training.json"
 PAGE = ROOT / "docs" / "explanation" / "training_stages.md"
 IMAGES, FIGURE = ROOT / "docs" / "images", "forecast_training.svg"
 ALT = (
     "Loss curves of the four stages, and what the discriminator says of recorded and of predicted sequences."
 )
-BEGIN, END = "<!-- training:begin -->", "<!-- training:end -->"
 
 BASELINES = {
     "copy_last": "copy last frame",
@@ -125,12 +124,7 @@ def answers(ratios: dict[str, Any]) -> Iterator[str]:
 
 def main() -> None:
     """Fill the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    filled = page(json.loads(RESULTS.read_text(encoding="utf-8")))
-    PAGE.write_text(f"{before}{BEGIN}\n{filled}\n{END}{after}", encoding="utf-8")
-    print(f"wrote {PAGE}")
+    update(PAGE, training=page(json.loads(RESULTS.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

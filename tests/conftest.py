@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 # napari's viewer fixture resets the user's settings file unless told to keep its hands off (GUI.md §2).
 os.environ.setdefault("NAPARI_CONFIG", "")
@@ -33,3 +36,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real movies are not here: {folder} does not exist")
     return folder
+
+
+@pytest.fixture(scope="session")
+def load_script() -> Callable[[str], ModuleType]:
+    """Import a file of scripts/ by name."""
+
+    def load(name: str) -> ModuleType:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "scripts"))
+            return importlib.import_module(name)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def insert(load_script: Callable[[str], ModuleType]) -> Callable[[str, str, str], str]:
+    """Return a document with one of its written parts replaced."""
+    replaced: Callable[[str, str, str], str] = load_script("pages").insert
+    return replaced

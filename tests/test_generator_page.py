@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,19 +19,14 @@ from napari_cellsim.training import RunConfig, fit
 from napari_cellsim.training.sequences import write_sequence
 
 ROOT = Path(__file__).resolve().parents[1]
+Insert = Callable[[str, str, str], str]
 HOW_TO = ROOT / "docs" / "how_to" / "train_your_own_generator.md"
 FIGURES = ("truncation", "mixing", "walk", "directions", "samples_random", "samples_worst", "samples_guided")
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    path = ROOT / "scripts" / "update_generator_page.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("update_generator_page")
 
 
 def row(**changes: float) -> dict[str, Any]:
@@ -91,22 +86,22 @@ def test_goals_count_only_together(script: ModuleType, content: dict[str, Any]) 
     assert "- `toy`, truncation 0.7: **missed**: recall is too low, too many resemble each other." in lines
 
 
-def test_page_shows_the_latest_results(script: ModuleType) -> None:
+def test_page_shows_the_latest_results(script: ModuleType, insert: Insert) -> None:
     document = script.PAGE.read_text(encoding="utf-8")
     content = json.loads(script.RESULTS.read_text(encoding="utf-8"))
-    assert script.insert(document, "quality", script.page(content)) == document
+    assert insert(document, "quality", script.page(content)) == document
 
 
-def test_page_shows_the_latest_discs(script: ModuleType) -> None:
+def test_page_shows_the_latest_discs(script: ModuleType, insert: Insert) -> None:
     document = script.PAGE.read_text(encoding="utf-8")
     content = json.loads(script.DISCS.read_text(encoding="utf-8"))
-    assert script.insert(document, "discs", script.discs(content)) == document
+    assert insert(document, "discs", script.discs(content)) == document
 
 
-def test_documents_describe_the_bundled_generators(script: ModuleType) -> None:
+def test_documents_describe_the_bundled_generators(script: ModuleType, insert: Insert) -> None:
     for path in script.ABOUT:
         document = path.read_text(encoding="utf-8")
-        assert script.insert(document, "generators", script.about()) == document
+        assert insert(document, "generators", script.about()) == document
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,10 +14,8 @@ HORIZONS = ("1", "3", "5", "7")
 
 
 @pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "scripts"))
-        yield import_module("update_quality_page")
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("update_quality_page")
 
 
 def estimate(value: float, half: float = 0.0625) -> dict[str, float]:
@@ -125,9 +122,10 @@ def movie(skill: float, *, helped: bool) -> dict[str, Any]:
     }
 
 
-def test_the_page_is_what_was_measured(script: ModuleType) -> None:
+def test_the_page_is_what_was_measured(script: ModuleType, insert: Callable[[str, str, str], str]) -> None:
     document = script.PAGE.read_text(encoding="utf-8")
-    assert script.insert(document, script.page(script.load())) == document
+    for name, text in script.page(script.load()).items():
+        assert insert(document, name, text) == document, name
 
 
 def test_where_nothing_was_measured_the_page_says_so(script: ModuleType) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
 from napari_cellsim.evaluation.report import METHODS
 
-ROOT = Path(__file__).resolve().parents[1]
+Insert = Callable[[str, str, str], str]
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "update_readme_table", ROOT / "scripts" / "update_readme_table.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("update_readme_table")
 
 
 def estimate(value: float | None, half_width: float | None = None) -> dict[str, float | None]:
@@ -87,17 +79,16 @@ def test_table_shows_measured_numbers(script: ModuleType) -> None:
     assert widths == {7, 9}
 
 
-def test_insert_replaces_only_the_table(script: ModuleType) -> None:
-    document = f"before\n{script.BEGIN}\nold\n{script.END}\nafter\n"
-    changed = script.insert(document, "new")
-    assert changed == f"before\n{script.BEGIN}\nnew\n{script.END}\nafter\n"
-    assert script.insert(changed, "new") == changed
+def test_insert_replaces_one_part_only(insert: Insert) -> None:
+    document = "before\n<!-- a:begin -->\nold\n<!-- a:end -->\n<!-- b:begin -->\nold\n<!-- b:end -->\n"
+    changed = insert(document, "a", "new")
+    assert changed == document.replace("old", "new", 1)
+    assert insert(changed, "a", "new") == changed
+    with pytest.raises(ValueError, match="unpack"):
+        insert(document, "c", "new")
 
 
-def test_readme_shows_the_latest_results(script: ModuleType) -> None:
+def test_readme_shows_the_latest_results(script: ModuleType, insert: Insert) -> None:
     document = script.README.read_text(encoding="utf-8")
-    assert document.count(script.BEGIN) == document.count(script.END) == 1
-    assert (
-        script.insert(document, script.table(json.loads(script.RESULTS.read_text(encoding="utf-8"))))
-        == document
-    )
+    table = script.table(json.loads(script.RESULTS.read_text(encoding="utf-8")))
+    assert insert(document, "accuracy", table) == document

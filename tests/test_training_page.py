@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
 RUNS = {
     "flow": (1.0, 0.0),
     "kernel_init": (1.0, 0.0),
@@ -23,14 +21,8 @@ RUNS = {
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    path = ROOT / "scripts" / "update_training_page.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("update_training_page")
 
 
 @pytest.fixture
@@ -99,7 +91,7 @@ def test_only_clear_changes_are_bold(script: ModuleType, content: dict[str, Any]
         assert "| **0.500** (0.375–0.625) | 1.000 (0.875–1.125) |" in row
 
 
-def test_the_page_is_what_was_measured(script: ModuleType) -> None:
-    text = script.PAGE.read_text(encoding="utf-8")
-    between = text.split(script.BEGIN)[1].split(script.END)[0].strip()
-    assert between == script.page(json.loads(script.RESULTS.read_text(encoding="utf-8"))).strip()
+def test_the_page_is_what_was_measured(script: ModuleType, insert: Callable[[str, str, str], str]) -> None:
+    document = script.PAGE.read_text(encoding="utf-8")
+    text = script.page(json.loads(script.RESULTS.read_text(encoding="utf-8")))
+    assert insert(document, "training", text) == document
