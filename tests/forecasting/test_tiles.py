@@ -55,6 +55,28 @@ def test_the_lite_predictor_gives_the_same_frame_in_tiles() -> None:
     assert (tiled - whole).abs().max() < 0.01
 
 
+def test_every_map_of_every_frame_of_a_block_comes_out_of_tiles_in_its_place() -> None:
+    torch.manual_seed(0)
+    net = nets.create(
+        "sdcnet", "default", block=2, scale=True, noise=1, widths=(8, 12), decoder_widths=(8,)
+    ).eval()
+    for name, part in net.named_children():
+        if name.endswith("decoder"):
+            torch.nn.init.normal_(part.head.weight, std=0.02)
+    base = F.interpolate(torch.rand(1, 4, 30, 36), size=(300, 360), mode="bicubic")
+    frames, noise = base[:, :3, None], base[:, 3:]
+    none = torch.zeros(1, 3, 2, 300, 360), torch.zeros(1, 3, 4, 300, 360)
+    with torch.inference_mode():
+        whole = net.predict_motion(frames, *none, noise)
+        tiled = TiledPredictor(net, 256, JobToken()).predict_motion(frames, *none, noise)
+    assert len(tiled) == len(whole) == 2
+    for ours, expected in zip(tiled, whole, strict=True):
+        assert len(ours.maps) == 5
+        for one, other in zip(ours, expected, strict=True):
+            assert other.std() > 0
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
 def test_cancelling_stops_between_tiles() -> None:
     token, calls = JobToken(), []
 

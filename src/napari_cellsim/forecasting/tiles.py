@@ -86,7 +86,7 @@ def evaluate_tiled(
         for whole, part in zip(sums, parts, strict=True):
             whole[window] += part * weight
         total[window] += weight
-    return [whole / total for whole in sums]
+    return [whole.div_(total) for whole in sums]  # in place: the maps of a large field take gigabytes
 
 
 def _product(
