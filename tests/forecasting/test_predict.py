@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -209,7 +211,7 @@ def test_other_runtime_errors_are_not_hidden() -> None:
         ({"channel": 1}, "no channel 1"),
         ({"plane": 3}, "no plane 3"),
         ({"device": "tpu"}, "no device 'tpu'"),
-        ({"pixel_size": 0.0}, "greater than 0"),
+        ({"pixel_size": 0.0}, "must be a positive number"),
         ({"flow": "guess"}, "'guess' is unknown"),
         ({"segmentation": "guess"}, "'guess' is unknown"),
         ({"regions": []}, "No region"),
@@ -275,6 +277,36 @@ def test_the_estimate_grows_with_steps_and_area() -> None:
     assert estimate(small, model, steps=9, flow=flow, segmentation=masks).seconds > 3 * one.seconds
     assert estimate(large, model, steps=1, flow=flow, segmentation=masks).seconds > 1.5 * one.seconds
     assert estimate(large, model, steps=1, flow=flow, segmentation=masks).memory_bytes > one.memory_bytes
+
+
+def small_model(**overrides) -> Model:
+    """Return an untrained model that sees frames alone."""
+    small = {"widths": [8, 12], "decoder_widths": [8]}
+    return Model.create("small", "sdcnet", "default", card=ModelCard(pixel_size=0.1), **small | overrides)
+
+
+def test_the_estimate_knows_how_often_the_network_looks() -> None:
+    model, movie = small_model(block=3), make_movie(size=(128, 128), pixel_size=0.1)
+    model.network.register_forward_pre_hook(lambda *_: time.sleep(0.2))
+    for steps, looks in ((1, 1), (3, 1), (4, 2), (7, 3)):
+        assert estimate(movie, model, steps, segmentation="none").seconds >= 0.2 * looks
+
+
+def test_the_estimate_holds_the_maps_of_all_frames_of_a_block() -> None:
+    movie = make_movie(size=(64, 64))
+    one, seven = (
+        estimate(movie, small_model(block=block, residual=False), segmentation="none").memory_bytes
+        for block in (1, 7)
+    )
+    assert seven - one >= 4 * 64 * 64 * 6 * (2 + 7 + 7)
+
+
+def test_a_flow_that_is_asked_for_in_vain_is_said() -> None:
+    movie, model = make_movie(pixel_size=0.1), small_model()
+    for flow in ("classical", np.zeros((6, 2, 48, 56), np.float32)):
+        warnings = predict(movie, model, 1, flow=flow, segmentation="none").provenance["warnings"]
+        assert any("'small' looks at frames alone" in sentence for sentence in warnings)
+    assert not predict(movie, model, 1, segmentation="none").provenance["warnings"]
 
 
 def test_a_partner_other_than_the_trainings_is_said(tmp_path) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..data import TimeLapse
     from ..models import Model
+    from ..nets.rollout import Step
     from .sources import FlowSource, SegmentationSource
 
-# Edge of the picture on which one step is timed, px of the model's grid.
+# Edge of the picture on which steps are timed, px of the model's grid.
 _PROBE = 128
 
 
@@ -32,7 +34,15 @@ class Estimate:
     memory_bytes: int
 
 
-_seconds_per_pixel: dict[tuple[str, str, str, str], float] = {}
+@dataclass(frozen=True)
+class _Pace:
+    """Seconds per pixel of a step for which the network looks at the past, and of one that it has foreseen then."""
+
+    seeing: float
+    foreseen: float
+
+
+_paces: dict[tuple[str, str, str, str], _Pace] = {}
 
 
 def estimate(
@@ -47,7 +57,7 @@ def estimate(
 ) -> Estimate:
     """Estimate time and memory of a forecast.
 
-    The first call for a model and device times one step on a small picture (well under a second for lite models);
+    The first call for a model and device times a few steps on a small picture (well under a second for lite models);
     later calls cost nothing.
 
     Parameters
@@ -61,25 +71,28 @@ def estimate(
     """
     from ..models.hardware import choose_device
     from .prediction import CONTEXT, TILE
+    from .sources import frames_only
 
     where = choose_device(device)
-    size = pixel_size or movie.pixel_size
-    zoom = size / model.card.pixel_size if size and model.card.pixel_size else 1.0
+    zoom = model.card.zoom(pixel_size or movie.pixel_size)
     boxes = regions or [(0, movie.height, 0, movie.width)]
     areas = [
         min(y1 - y0 + 2 * CONTEXT, movie.height) * min(x1 - x0 + 2 * CONTEXT, movie.width) * zoom**2
         for y0, y1, x0, x1 in boxes
     ]
     key = (model.hash, str(where), _name(flow), _name(segmentation))
-    if key not in _seconds_per_pixel:
-        _seconds_per_pixel[key] = _time_step(model, where, flow, segmentation)
+    if key not in _paces:
+        _paces[key] = _time_steps(model, where, flow, segmentation)
+    pace, config = _paces[key], model.network.config
+    looks = math.ceil(steps / config.block)
     # The past costs two flows and three segmentations, about two more steps without the predictor.
-    seconds = _seconds_per_pixel[key] * sum(areas) * (steps + 1)
-    config = model.network.config
-    bytes_per_pixel = 4 * _live_values_per_pixel(config)
-    field = 4 * max(areas) * (config.frames * (3 + config.classes) + 2 * config.kernel_size + 4)
+    past = 0 if frames_only(model) else 1
+    seconds = sum(areas) * (pace.seeing * (looks + past) + pace.foreseen * (steps - looks))
+    motion = config.block * (2 + 2 * config.kernel_size + config.residual + config.scale)
+    tile = 4 * min(max(areas), TILE**2) * (_live_values_per_pixel(config) + motion)
+    field = 4 * max(areas) * (config.frames * (3 + config.classes) + motion + 4)
     kept = 4 * sum(areas) / zoom**2 * steps * 5
-    return Estimate(seconds, int(min(max(areas), TILE**2) * bytes_per_pixel + field + kept))
+    return Estimate(seconds, int(tile + field + kept))
 
 
 def _live_values_per_pixel(config: Any) -> float:
@@ -93,7 +106,7 @@ def _name(source: FlowSource | SegmentationSource) -> str:
     return source if isinstance(source, str) else getattr(source, "hash", "array")
 
 
-def _time_step(model: Model, device: Any, flow: FlowSource, segmentation: SegmentationSource) -> float:
+def _time_steps(model: Model, device: Any, flow: FlowSource, segmentation: SegmentationSource) -> _Pace:
     import torch
 
     from ..base import JobToken
@@ -108,6 +121,12 @@ def _time_step(model: Model, device: Any, flow: FlowSource, segmentation: Segmen
     with torch.inference_mode():
         rolling = iterate(network, frames, estimate_flow, segment)
         next(rolling)
-        start = time.perf_counter()
-        float(next(rolling).frame.sum())  # reading a number waits for a GPU
-    return (time.perf_counter() - start) / _PROBE**2
+        # the rest of the first block, and the first step of the next one
+        *foreseen, seeing = (_seconds(rolling) / _PROBE**2 for _ in range(network.config.block))
+    return _Pace(seeing, sum(foreseen) / max(1, len(foreseen)))
+
+
+def _seconds(rolling: Iterator[Step]) -> float:
+    start = time.perf_counter()
+    float(next(rolling).frame.sum())  # reading a number waits for a GPU
+    return time.perf_counter() - start

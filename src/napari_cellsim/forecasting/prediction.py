@@ -17,6 +17,7 @@ from .uncertainty import half_width
 
 if TYPE_CHECKING:
     from ..models import Model
+    from .rolling import Collected
     from .sources import FlowSource, SegmentationSource
 
 
@@ -193,40 +194,55 @@ def _check(
     movie: Any, model: Any, steps: int, at: int | None, flow: Any, segmentation: Any, channel: int, plane: int,
     device: str, keep_kernels: bool, pixel_size: float | None, mode: Mode, samples: int, seed: int,
 ) -> _Request:  # fmt: skip
+    from .sources import frames_only
+
+    movie, model, at = open_inputs(movie, model, at, pixel_size)
+    if steps < 1:
+        raise CellSimError(f"The number of steps is {steps}; it must be at least 1.")
+    _check_mode(model, mode, samples, seed)
+    history = list(range(max(0, at + 1 - model.network.config.frames), at + 1))
+    frames = movie.array(history, channel=channel, plane=plane)
+    check_frames(frames, movie.name)
+    warnings = calibration_warnings(movie, model)
+    if frames_only(model) and not (isinstance(flow, str) and flow == "model"):
+        warnings.append(
+            f"Model {model.name!r} looks at frames alone; the flow that was asked for is not used."
+        )
+    return _Request(
+        movie, model, steps, at, channel, plane, history, fit_scale(frames), model.card.zoom(movie.pixel_size), flow,
+        segmentation, keep_kernels, device, warnings, mode, samples, seed,
+    )  # fmt: skip
+
+
+def open_inputs(
+    movie: Any, model: Any, at: int | None, pixel_size: float | None
+) -> tuple[TimeLapse, Model, int]:
+    """Return movie, model and the index of the last frame that may be seen, as `predict` takes them, opened.
+
+    Raises
+    ------
+    CellSimError
+        If one of them cannot be read, the model does not forecast, or there is no such frame or pixel size.
+    """
+    from ..models import load_model
+
     if not isinstance(movie, TimeLapse):
         movie = open_timelapse(movie)
+    if pixel_size is not None:
+        movie = movie.with_calibration(pixel_size=pixel_size)
     if isinstance(model, str | Path):
-        from ..models import load_model
-
         model = load_model(model)
     if model.kind != "sdcnet":
         raise CellSimError(
             f"Model {model.name!r} is a {model.kind}, which cannot forecast; choose an SDC-Net++ model."
         )
-    if steps < 1:
-        raise CellSimError(f"The number of steps is {steps}; it must be at least 1.")
-    _check_mode(model, mode, samples, seed)
     at = movie.n_times - 1 if at is None else at
     if not 0 <= at < movie.n_times:
         raise CellSimError(
             f"The last frame to use is {at}, but {movie.name!r} has frames 0 to {movie.n_times - 1}; choose one of "
             "them."
         )
-    for word, value, count in (("channel", channel, movie.n_channels), ("plane", plane, movie.n_planes)):
-        if not 0 <= value < count:
-            raise CellSimError(f"{movie.name!r} has no {word} {value}; it has {word}s 0 to {count - 1}.")
-    if pixel_size is not None and not pixel_size > 0:
-        raise CellSimError(f"The pixel size is {pixel_size} µm; it must be greater than 0.")
-    history = list(range(max(0, at + 1 - model.network.config.frames), at + 1))
-    frames = movie.array(history, channel=channel, plane=plane)
-    check_frames(frames, movie.name)
-    size, warnings = _calibration(movie, model, pixel_size)
-    zoom = size / model.card.pixel_size if size and model.card.pixel_size else 1.0
-    return _Request(
-        movie.with_calibration(pixel_size=size) if size else movie,
-        model, steps, at, channel, plane, history, fit_scale(frames), zoom, flow, segmentation, keep_kernels, device,
-        warnings, mode, samples, seed,
-    )  # fmt: skip
+    return movie, model, at
 
 
 def _check_mode(model: Model, mode: Mode, samples: int, seed: int) -> None:
@@ -244,13 +260,9 @@ def _check_mode(model: Model, mode: Mode, samples: int, seed: int) -> None:
         )
 
 
-def calibration_warnings(movie: TimeLapse, model: Model, pixel_size: float | None = None) -> list[str]:
+def calibration_warnings(movie: TimeLapse, model: Model) -> list[str]:
     """Say in plain sentences how the movie's calibration differs from what the model was trained on."""
-    return _calibration(movie, model, pixel_size)[1]
-
-
-def _calibration(movie: TimeLapse, model: Model, pixel_size: float | None) -> tuple[float | None, list[str]]:
-    size, card, said = pixel_size or movie.pixel_size, model.card, []
+    size, card, said = movie.pixel_size, model.card, []
     if card.pixel_size:
         if size is None:
             said.append(
@@ -271,14 +283,14 @@ def _calibration(movie: TimeLapse, model: Model, pixel_size: float | None) -> tu
                 f"The frame interval is {movie.interval:g} min, unlike the model's {card.interval:g} min; growth and "
                 "motion per frame differ."
             )
-    return size, said
+    return said
 
 
 def _forecast_region(
     request: _Request, box: Region | None, index: int, clock: Clock, token: JobToken
 ) -> Generator[Event, None, Forecast]:
     from ..models.hardware import choose_device, free_memory, is_out_of_memory
-    from .rolling import Collected, collect, steps_of
+    from .rolling import collect, steps_of
 
     device = choose_device(request.device)
     movie = request.movie
@@ -287,9 +299,11 @@ def _forecast_region(
     window = (slice(top, min(movie.height, y1 + CONTEXT)), slice(left, min(movie.width, x1 + CONTEXT)))
     frames = movie.array(request.history, channel=request.channel, plane=request.plane)
     inner = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    tile, futures = TILE, list[list[Collected]]()
-    while len(futures) < request.samples:
-        sample, done = len(futures), list[Collected]()
+    tile = TILE
+    first: list[Collected] = []
+    futures: list[list[np.ndarray]] = []
+    for sample in range(request.samples):
+        done: list[Collected] = []
         while len(done) < request.steps:
             steps: Iterator[Any] = steps_of(
                 request, frames, window, device, tile, request.seed + sample, token
@@ -311,14 +325,15 @@ def _forecast_region(
                     ) from error
                 tile //= 2
                 free_memory(device)
-        futures.append(done)
-    return _assemble(request, (y0, y1, x0, x1), futures, frames, str(device), tile)
+        first = first or done  # of the other samples' maps nothing is kept
+        futures.append([step.frame for step in done])
+    return _assemble(request, (y0, y1, x0, x1), first, futures, frames, str(device), tile)
 
 
 def _assemble(
-    request: _Request, box: Region, futures: list[list[Any]], frames: np.ndarray, device: str, tile: int
-) -> Forecast:
-    done = futures[0]
+    request: _Request, box: Region, done: list[Collected], futures: list[list[np.ndarray]], frames: np.ndarray,
+    device: str, tile: int,
+) -> Forecast:  # fmt: skip
     y0, y1, x0, x1 = box
     movie = request.movie.crop(y0, y1, x0, x1)
     stack = {
@@ -353,7 +368,7 @@ def _assemble(
     }
     assert stack["flow"] is not None
     return Forecast(
-        frames=np.stack([[step.frame for step in steps] for steps in futures])[:, :, None],
+        frames=np.array(futures)[:, :, None],
         flow=stack["flow"],
         kernels_v=stack["kernel_v"],
         kernels_h=stack["kernel_h"],

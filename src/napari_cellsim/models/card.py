@@ -137,5 +137,9 @@ class ModelCard(BaseModel):
     def _every_horizon(cls, value: list[Any]) -> list[Any]:
         horizons = [entry.horizon for entry in value]
         if horizons != list(range(1, len(value) + 1)):
-            raise ValueError(f"the horizons of a calibration are 1, 2, ... in this order, not {horizons}")
+            raise ValueError(f"the horizons must be 1, 2, ... in this order, not {horizons}")
         return value
+
+    def zoom(self, pixel_size: float | None) -> float:
+        """Return how many px of the training data a pixel of `pixel_size` µm spans; 1 where either is unknown."""
+        return pixel_size / self.pixel_size if pixel_size and self.pixel_size else 1.0

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import CellSimError, Event, JobToken, hash_array, now, run, versions
-from ..data import TimeLapse, check_frames, open_timelapse
+from ..data import TimeLapse, check_frames
+from ..forecasting.prediction import open_inputs
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -219,33 +220,19 @@ def read_past(
     CellSimError
         If they, or the model, cannot be used.
     """
-    from ..models import load_model
-
-    movie = movie if isinstance(movie, TimeLapse) else open_timelapse(movie, pixel_size=pixel_size)
-    if pixel_size is not None:
-        movie = movie.with_calibration(pixel_size=pixel_size)
-    model = load_model(model) if isinstance(model, str | Path) else model
-    if model.kind != "sdcnet":
-        raise CellSimError(
-            f"Model {model.name!r} is a {model.kind}, which cannot be adapted; choose an SDC-Net++ model."
-        )
-    at = movie.n_times - 1 if at is None else at
-    if not 0 <= at < movie.n_times:
-        raise CellSimError(
-            f"The last frame to learn from is {at}, but {movie.name!r} has frames 0 to {movie.n_times - 1}; choose "
-            "one of them."
-        )
+    movie, model, at = open_inputs(movie, model, at, pixel_size)
     least = model.network.config.frames + 2
     if at + 1 < least:
         raise CellSimError(
             f"{movie.name!r} has {at + 1} frame{'s' * (at > 0)} up to frame {at}, too few to adapt to: at least "
             f"{least} are needed."
         )
-    most = max(least, min(MOST_FRAMES, _MOST_VALUES // (movie.height * movie.width)))
+    zoom = model.card.zoom(movie.pixel_size)
+    area = movie.height * movie.width * max(1.0, zoom) ** 2  # of a frame here or on the model's grid
+    most = max(least, min(MOST_FRAMES, int(_MOST_VALUES / area)))
     frames = list(range(max(0, at + 1 - most), at + 1))
     own = movie.array(frames, channel=channel, plane=plane)
     check_frames(own, movie.name)
-    zoom = movie.pixel_size / model.card.pixel_size if movie.pixel_size and model.card.pixel_size else 1.0
     return Past(movie, model, frames, _on_grid(own, zoom, movie.name), hash_array(own), channel, plane)
 
 
