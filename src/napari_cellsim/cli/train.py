@@ -26,31 +26,45 @@ def train(
             "--submit", help="Queue this command on the SLURM cluster that [slurm] in run.toml describes."
         ),
     ] = False,
+    per_class: Annotated[
+        bool,
+        typer.Option(
+            "--per-class",
+            help="Generators of photographs: one model per class, each in a run folder of its own beside RUN.",
+        ),
+    ] = False,
 ) -> None:
     """Train a model, or go on with a run that was stopped.
 
     Prints one line per event. Ctrl-C saves a checkpoint and stops; the same command goes on from there.
+    A run that names another one by "then" is followed by it.
     """
+    start = run
+    if per_class:
+        from ..training.class_runs import split_by_class
+
+        start = split_by_class(run)[0]
     if submit:
-        _submit(run)
+        _submit(start)
         return
     from ..training import read_run
-    from ..training import train as events
     from ..training.processes import is_first
-    from ..training.run import run_file
+    from ..training.run import chain, run_file, train_one
 
-    config, first, token = read_run(run_file(run)), is_first(), JobToken()
-    if first:
-        typer.echo(_headline(run, config))
-    step = 0
+    first, token, step = is_first(), JobToken(), 0
     try:
         with _cancelling(token):
-            for event in events(run, token):
-                step = event.step
-                typer.echo(describe(event))
+            for one in chain(start):
+                config = read_run(run_file(one))
+                if first:
+                    typer.echo(_headline(one, config))
+                for event in train_one(one, token):
+                    step = event.step
+                    typer.echo(describe(event))
     except JobCancelled:
         if first:
-            typer.echo(f"Stopped at step {step}; to go on from there: napari-cellsim train {run}")
+            options = " --per-class" if per_class else ""
+            typer.echo(f"Stopped at step {step}; to go on from there: napari-cellsim train {run}{options}")
         raise
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .measures import Measures, MeasureTable, measure_job
     from .orders import CropOrder
     from .parts import PartPictures, part_pictures
-    from .specimens import Specimens, read_specimens, read_specimens_job
+    from .specimens import Specimens, class_names, read_specimens, read_specimens_job
     from .splits import Split, check_leaks, make_split
     from .store import CropSequence, CropStore
     from .templates import TrapTemplate
@@ -47,6 +47,7 @@ _HOME = {
     "Traps": "finding",
     "Window": "timewindows",
     "check_leaks": "splits",
+    "class_names": "specimens",
     "crop_job": "cropping",
     "find_traps": "finding",
     "find_traps_job": "finding",
@@ -82,6 +83,7 @@ __all__ = [
     "Traps",
     "Window",
     "check_leaks",
+    "class_names",
     "crop_job",
     "find_traps",
     "find_traps_job",

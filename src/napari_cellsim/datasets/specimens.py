@@ -261,6 +261,11 @@ def read_specimens_job(
     return Specimens(root, images, labels, names, paths, keys, parts, seed, tuple(notes))
 
 
+def class_names(folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the classes of a folder of photographs; refuses what `read_specimens` refuses before it reads any."""
+    return _found(Path(folder).expanduser())[0]
+
+
 def _checked(size: int, channels: int, fit: str, background: Background) -> NDArray[np.float32] | None:
     """Return the colour of the background, or None for each picture's own."""
     if size < _SMALLEST:

@@ -294,8 +294,9 @@ class _Loop:
                 sheet = self.recipe.preview()
             if sheet is not None:
                 self.folder.write_preview(self.step, sheet)
-            better = metrics[self.recipe.metric] < self.best
-            self.best = min(self.best, metrics[self.recipe.metric])
+            judged = metrics[self.recipe.judged_by]
+            better = judged < self.best
+            self.best = min(self.best, judged)
         better = bool(self.processes.largest(float(better))[0])
         if better:
             self.best_step = self.step
@@ -333,7 +334,7 @@ class _Loop:
     def _provenance(self) -> dict[str, Any]:
         best = None
         if self.best_step is not None:
-            best = {"step": self.best_step, "metric": self.recipe.metric, "value": self.best}
+            best = {"step": self.best_step, "metric": self.recipe.judged_by, "value": self.best}
         return {
             "recipe": self.recipe.name,
             "fit": self.config.model_dump(),

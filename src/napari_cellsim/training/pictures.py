@@ -77,6 +77,11 @@ class PictureConfig(BaseModel):
         """Return the pictures of one part of the store."""
         return Pictures(find_sequences(Path(self.folder) / part), self.size, self.frames)
 
+    @property
+    def shape(self) -> dict[str, int]:
+        """What a network must know of the pictures."""
+        return {"size": self.size, "frames": self.frames}
+
     def card(self, pictures: Pictures, **more: object) -> ModelCard:
         """Return the card of a model trained on `pictures`."""
         mean, deviation = pictures.level

@@ -53,7 +53,7 @@ class Recipe(ABC):
     clip : float
         Largest norm of the gradient of each optimiser's parameters; 0 for no limit.
     metric : str
-        The validation metric to minimise.
+        The validation metric to minimise, see `judged_by`.
     stepping : Stepping
         How `descend` computes a gradient; set by `fit`.
     """
@@ -67,6 +67,11 @@ class Recipe(ABC):
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.clip = 1.0
         self.stepping = Stepping()
+
+    @property
+    def judged_by(self) -> str:
+        """The validation metric that says which weights are the best: `metric`, unless the settings choose another."""
+        return self.metric
 
     @property
     def feeder(self) -> Any:
@@ -87,7 +92,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def validate(self) -> dict[str, float]:
-        """Return metrics on held-out data; contains `metric`."""
+        """Return metrics on held-out data; contains `judged_by`."""
 
     def preview(self) -> np.ndarray | None:
         """Return a picture (H, W[, 3]) uint8 of what the networks do now, always of the same input; None for none."""

@@ -1,9 +1,9 @@
-"""A whole training run from one TOML file."""
+"""A whole training run, or several one after the other, from one TOML file."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..base import CellSimError, JobToken
 from .config import FitConfig
-from .events import TrainEvent
-from .run_folder import RunFolder, write_text
+from .events import Finished, TrainEvent
+from .run_folder import RunFolder, in_use, write_text
 from .submission import SlurmConfig
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class RunConfig(BaseModel):
         Budget, device, checkpoints.
     slurm : SlurmConfig
         What to ask a cluster for, if the run is submitted to one.
+    then : str
+        Run folder to go on with when this run has ended by itself, relative to this one's; empty for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +43,7 @@ class RunConfig(BaseModel):
     settings: dict[str, Any]
     fit: FitConfig
     slurm: SlurmConfig = SlurmConfig()
+    then: str = ""
 
     def make(self) -> Recipe:
         """Return the recipe, ready to train.
@@ -67,7 +70,13 @@ class RunConfig(BaseModel):
 
 
 def write_run(
-    folder: str | Path, recipe: str, settings: RecipeConfig | Mapping[str, Any], fit_config: FitConfig
+    folder: str | Path,
+    recipe: str,
+    settings: RecipeConfig | Mapping[str, Any],
+    fit_config: FitConfig,
+    *,
+    slurm: SlurmConfig | None = None,
+    then: str = "",
 ) -> Path:
     """Write ``run.toml`` into a run folder and return its path.
 
@@ -81,16 +90,24 @@ def write_run(
         Its configuration; a mapping, which needs no torch, is checked when the run starts.
     fit_config : FitConfig
         Budget, device, checkpoints.
+    slurm : SlurmConfig, optional
+        What to ask a cluster for.
+    then : str
+        Run folder to go on with, see `RunConfig`.
     """
     path = Path(folder) / "run.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
+    content: dict[str, Any] = {
         "recipe": recipe,
         "settings": settings.model_dump(mode="json", exclude_none=True)
         if isinstance(settings, BaseModel)
         else dict(settings),
         "fit": fit_config.model_dump(mode="json"),
     }
+    if slurm is not None:
+        content["slurm"] = slurm.model_dump(mode="json")
+    if then:
+        content = {"recipe": recipe, "then": then, **content}
     write_text(path, tomli_w.dumps(content))
     return path
 
@@ -119,7 +136,48 @@ def read_run(path: str | Path) -> RunConfig:
         raise CellSimError(f"The training file {path} is not usable: {_reason(error)}.") from error
 
 
+def next_run(run: str | Path) -> Path | None:
+    """Return the folder of the run that follows on a run by its ``then``; None if there is none, or no ``run.toml``."""
+    file = run_file(run)
+    try:
+        then = read_run(file).then
+    except CellSimError:
+        return None
+    return (file.parent / then).resolve() if then else None
+
+
+def chain(path: str | Path) -> Iterator[Path]:
+    """Yield a run and, each when the one before has been trained, those that follow on it by `RunConfig.then`.
+
+    A run that was asked to stop is the last one.
+
+    Raises
+    ------
+    CellSimError
+        If the runs follow on each other in a circle.
+    """
+    run, seen = Path(path), set[Path]()
+    while True:
+        seen.add(run_file(run).parent.resolve())
+        yield run
+        following = next_run(run)
+        if following is None or RunFolder(run_file(run).parent, silent=True).command() == "stop":
+            return
+        if following in seen:
+            raise CellSimError(
+                f"The run {run_file(run).parent.name} is to be followed by {following.name}, which has been trained "
+                'already: the runs follow on each other in a circle; take one "then" out.'
+            )
+        run = following / "run.toml"
+
+
 def train(path: str | Path, token: JobToken | None = None) -> Generator[TrainEvent, None, None]:
+    """Train, or go on training, what a TOML file describes, and the runs that follow on it; see `train_one`."""
+    for run in chain(path):
+        yield from train_one(run, token)
+
+
+def train_one(path: str | Path, token: JobToken | None = None) -> Generator[TrainEvent, None, None]:
     """Train, or go on training, what a TOML file describes; its folder is the run folder.
 
     Parameters
@@ -146,11 +204,24 @@ def train(path: str | Path, token: JobToken | None = None) -> Generator[TrainEve
     try:
         run = read_run(path)
         torch.manual_seed(run.fit.seed)  # fresh weights are part of what the seed fixes
-        yield from fit(run.make(), run.fit, path.parent, token)
+        for event in fit(run.make(), run.fit, path.parent, token):
+            if isinstance(event, Finished) and run.then:
+                _announce(path.parent, (path.parent / run.then).resolve())
+            yield event
     except CellSimError as error:
         if path.is_file():
             RunFolder(path.parent).note_failure(str(error))
         raise
+
+
+def _announce(run: Path, following: Path) -> None:
+    """Say in the folder of the next run that it is about to start, while this one's lock is held: nobody misses it."""
+    asked_to_stop = RunFolder(run, silent=True).command() == "stop"
+    if not asked_to_stop and run_file(following).is_file() and not in_use(following):
+        folder = RunFolder(following)
+        state = folder.state()
+        folder.control("run")
+        folder.write_state("starting", state.get("step", 0), state.get("progress", 0.0))
 
 
 def _reason(error: ValidationError) -> str:

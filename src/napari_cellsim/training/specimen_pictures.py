@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from torch import Tensor
 
 from ..datasets import Specimens, read_specimens
@@ -90,8 +91,25 @@ class SpecimenConfig(BaseModel):
         chosen = [found.rows(part, name) for name in self.classes or found.class_names]
         return SpecimenPictures(found, np.concatenate(chosen))
 
-    def card(self, pictures: SpecimenPictures, **more: object) -> ModelCard:
-        """Return the card of a model trained on `pictures`."""
+    @property
+    def shape(self) -> dict[str, int]:
+        """What a network must know of the pictures."""
+        return {"size": self.size, "channels": self.channels}
+
+    def card(
+        self, pictures: SpecimenPictures, training: Mapping[str, JsonValue], **more: object
+    ) -> ModelCard:
+        """Return the card of a model trained on `pictures`, whose classes and fingerprints it tells.
+
+        Parameters
+        ----------
+        pictures : SpecimenPictures
+            What was learnt from.
+        training : mapping
+            What else is to be said of the training.
+        **more
+            Other fields of the card.
+        """
         counts = ", ".join(f"{count} {name}" for name, count in pictures.counts.items())
         fields: dict[str, object] = {
             "trained_on": f"{len(pictures)} pictures of {Path(self.folder).name} ({counts})",
@@ -99,6 +117,12 @@ class SpecimenConfig(BaseModel):
             # of pictures in [-1, 1]: 8-bit intensity = mean + std · value
             "normalisation": {"method": "range", "mean": 127.5, "std": 127.5, "low": 0, "high": 255},
             "input_size": (self.size, self.size),
+            "training": {
+                **training,
+                "classes": pictures.counts,
+                "fingerprints": pictures.fingerprints,
+                "notes": list(pictures.notes),
+            },
         }
         return ModelCard.model_validate({**fields, **more})
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ import numpy as np
 from ..base import CellSimError, Event, JobToken
 from . import events as kinds
 from .events import TrainEvent
-from .run import read_run, run_file
-from .run_folder import RunFolder, read_json
+from .run import next_run, read_run, run_file
+from .run_folder import RunFolder, in_use, read_json
 from .runs import ACTIVE, alive
 from .submission import train_command
 
@@ -70,10 +70,21 @@ class PreviewSeen(Event):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: "finished", "stopped" or "cancelled", and its model, if there is one."""
+    """How a run ended.
+
+    Parameters
+    ----------
+    status : str
+        "finished", "stopped" or "cancelled".
+    model : Path or None
+        Its model, if there is one.
+    following : Path or None
+        The run that the same process trains now, see `RunConfig.then`.
+    """
 
     status: str
     model: Path | None
+    following: Path | None = None
 
 
 def worker_threads() -> int:
@@ -174,13 +185,16 @@ def watch(
         If the token was cancelled.
     """
     folder, token = RunFolder(run, silent=True), token or JobToken()
+    # what follows on a run that was over before anybody watched is nothing to go on with
+    following = next_run(run) if folder.state().get("status") in ACTIVE else None
     lines = EventLines(folder.path / "events.jsonl")
     seen: StateSeen | None = None
     shown = -1
     while True:
         token.check()
         state = folder.state()
-        over = process.poll() is not None if process else not alive(folder.path, state)
+        begun = following is not None and alive(following, read_json(following / "state.json"))
+        over = begun or _gone(folder.path, state, process, waits=following is not None)
         if over:
             state = folder.state()  # its last words
         for recorded in lines.read():
@@ -200,7 +214,7 @@ def watch(
             shown = preview.step
             yield preview
         if over:
-            return _ending(folder, state, process)
+            return replace(_ending(folder, state, process), following=following if begun else None)
         time.sleep(_POLL)
 
 
@@ -276,6 +290,13 @@ def last_words(log: Path) -> str:
     except OSError:
         return ""
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _gone(run: Path, state: dict[str, Any], process: subprocess.Popen[bytes] | None, *, waits: bool) -> bool:
+    """Return whether nobody trains a run any more; one that another waits for holds its lock until that has begun."""
+    if process is not None:
+        return process.poll() is not None
+    return not alive(run, state) and not (waits and in_use(run))
 
 
 def _ending(folder: RunFolder, state: dict[str, Any], process: subprocess.Popen[bytes] | None) -> Ended:

@@ -17,12 +17,14 @@ from .. import adversarial
 from ..ada import AdaptiveAugmentation
 from ..adamp import AdamP
 from ..hessian import hessian_penalty
-from ..pictures import PictureBatch, PictureConfig
+from ..pictures import PictureBatch
 from ..recipe import RecipeConfig
+from ..specimen_pictures import SpecimenConfig
+from .cellgan_data import TrapsOrPhotographs, check_folder
 from .common import device_of, parameter_groups
 from .fitting import load_fitting
 from .picture_recipe import PictureRecipe
-from .previews import sheet
+from .previews import photograph_sheet, sheet
 
 _SAMPLES = 256  # pictures per validation
 _PREVIEW = (4, 8)  # rows and columns of the preview
@@ -33,10 +35,12 @@ class CellGANConfig(RecipeConfig):
 
     Attributes
     ----------
-    data : PictureConfig
-        Pictures.
+    data : PictureConfig or SpecimenConfig
+        A store of traps; or, if it names ``channels`` or another setting of photographs alone, a folder with one folder
+        of pictures per class.
     preset, overrides
-        Networks, see `nets.create`; a setting goes to each network that has it. Size and frames are those of `data`.
+        Networks, see `nets.create`; a setting goes to each network that has it. Size, frames and channels are those of
+        `data`.
     start : str
         Model file to start from, of the same or of half the picture size; empty for fresh weights.
     lr, mapping_lr : float
@@ -68,7 +72,7 @@ class CellGANConfig(RecipeConfig):
         Name of the resulting model.
     """
 
-    data: PictureConfig
+    data: TrapsOrPhotographs
     preset: str = "lite"
     overrides: dict[str, JsonValue] = Field(default_factory=dict)
     start: str = ""
@@ -106,9 +110,11 @@ class CellGANRecipe(PictureRecipe):
     config: CellGANConfig
 
     def __init__(self, config: CellGANConfig) -> None:
+        self.photographs = isinstance(config.data, SpecimenConfig)
+        check_folder(config.data)
         super().__init__(config)
         self.clip, c = 0.0, config
-        settings: dict[str, Any] = {**c.overrides, "size": c.data.size, "frames": c.data.frames}
+        settings: dict[str, Any] = {**c.overrides, **c.data.shape}
         networks = Model.create(c.model_name, "cellgan", c.preset, **settings).networks
         self.generator: Any = networks["cellgan"]
         self.mapping: Any = networks["mapping"]
@@ -255,13 +261,21 @@ class CellGANRecipe(PictureRecipe):
             return adversarial.wasserstein_generator(fake)
         return adversarial.non_saturating_generator(fake)
 
+    @property
+    def judged_by(self) -> str:
+        """The metric that says which weights are the best: the features know yeast, not what photographs show."""
+        return "patch_distance" if self.photographs else self.metric
+
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Return the Fréchet distance and KID between samples and training pictures, in domain features.
 
-        256 samples against 256 training pictures, always the same codes; a monitor of progress, not a result.
+        256 samples against 256 training pictures, always the same codes; a monitor of progress, not a result. Of
+        photographs what `Likeness` says.
         """
         fake = self.fixed_samples(_SAMPLES)
+        if self.photographs:
+            return self._likeness(fake)
         if self._real is None:
             self._real = domain_features(
                 self._pictures.all(_SAMPLES)[:, :1].numpy(), self._pictures.pixel_size
@@ -287,16 +301,20 @@ class CellGANRecipe(PictureRecipe):
         return torch.cat(pictures)
 
     def preview(self) -> np.ndarray:
-        """Return a sheet of samples (H, W) uint8, always of the same codes."""
+        """Return a sheet of samples (H, W) or (H, W, 3) uint8, always of the same codes."""
         rows, columns = _PREVIEW
-        return sheet(self.fixed_samples(rows * columns).split(columns))
+        samples = self.fixed_samples(rows * columns).split(columns)
+        return photograph_sheet(samples) if self.photographs else sheet(samples)
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model: generator, mapping network and discriminator."""
         values: dict[str, JsonValue] = {**self.validate()}
+        shown = "trapped yeast"
+        if self.photographs:
+            shown = f"single specimens: {', '.join(self._pictures.counts)}"
         about = self.config.data.card(
             self._pictures,
-            description="Generates pictures of trapped yeast.",
+            description=f"Generates pictures of {shown}.",
             metrics=values,
             training=self._account(training),
         )

@@ -144,10 +144,7 @@ class ClassifierRecipe(Recipe):
             | {
                 "settings": self.config.model_dump(mode="json"),
                 "class_names": list(names),
-                "classes": pictures.counts,
                 "synthetic": self._synthetic.counts if self._synthetic else {},
-                "fingerprints": pictures.fingerprints,
-                "notes": list(pictures.notes),
             },
         )
         Model(self.config.model_name, "classifier", {"classifier": self.network}, about).save(path)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 from torch import Tensor
 
 from ...models import Model
@@ -20,7 +20,7 @@ from ..recipe import RecipeConfig
 from ..specimen_pictures import SpecimenConfig
 from .common import device_of
 from .fitting import load_fitting
-from .msggan_watch import Likeness, ScaleChange
+from .msggan_watch import ScaleChange
 from .picture_recipe import PictureRecipe
 from .previews import scale_sheet
 
@@ -83,6 +83,8 @@ class MSGGANConfig(RecipeConfig):
     duality_steps : int
         Training steps of each copy for the duality gap, at every validation; 0 for none. It costs about as much as so
         many steps of training.
+    judge : {"patch_distance", "duality_gap"}
+        What says which weights are the best, and so when a run with `patience` ends.
     model_name : str
         Name of the resulting model.
     """
@@ -98,7 +100,14 @@ class MSGGANConfig(RecipeConfig):
     drift: float = Field(1e-3, ge=0)
     reduction: Reduction = "mean"
     duality_steps: int = Field(0, ge=0)
+    judge: Literal["patch_distance", "duality_gap"] = "patch_distance"
     model_name: str = "msggan-lite"
+
+    @model_validator(mode="after")
+    def _gap_is_known(self) -> Self:
+        if self.judge == "duality_gap" and not self.duality_steps:
+            raise ValueError("the duality gap can only judge if duality_steps is above 0")
+        return self
 
 
 class MSGGANRecipe(PictureRecipe):
@@ -118,7 +127,7 @@ class MSGGANRecipe(PictureRecipe):
     def __init__(self, config: MSGGANConfig) -> None:
         super().__init__(config)
         self.clip, c = 0.0, config
-        settings: dict[str, Any] = {**c.overrides, "size": c.data.size, "channels": c.data.channels}
+        settings: dict[str, Any] = {**c.overrides, **c.data.shape}
         networks = Model.create(c.model_name, "msggan", c.preset, **settings).networks
         self.generator: Any = networks["msggan"]
         self.discriminator: Any = networks["discriminator"]
@@ -133,7 +142,11 @@ class MSGGANRecipe(PictureRecipe):
         for name, network in (("discriminator", self.discriminator), ("generator", self.generator)):
             group = {"params": list(network.parameters()), "decay": c.schedule == "cosine"}
             self.optimisers[name] = torch.optim.Adam([group], c.lr, c.betas, eps=1e-8)
-        self._likeness: Likeness | None = None
+
+    @property
+    def judged_by(self) -> str:
+        """The metric that says which weights are the best."""
+        return self.config.judge
 
     def batch(self, step: int, progress: float) -> CodedBatch:
         """Return pictures and codes."""
@@ -185,16 +198,11 @@ class MSGGANRecipe(PictureRecipe):
         asked for. Monitors of progress, not results.
         """
         pictures = self.fixed_samples(_SAMPLES)
-        metrics = self._quality(pictures[-1])
+        metrics = self._likeness(pictures[-1])
         metrics |= self.change([picture[:_WATCHED] for picture in pictures])
         if self.config.duality_steps:
             metrics["duality_gap"] = self._duality_gap()
         return metrics
-
-    def _quality(self, fake: Tensor) -> dict[str, float]:
-        if self._likeness is None:
-            self._likeness = Likeness(self._pictures.all())
-        return self._likeness(fake)
 
     def _duality_gap(self) -> float:
         c, device = self.config, device_of(self.generator)
@@ -231,18 +239,13 @@ class MSGGANRecipe(PictureRecipe):
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         """Write the model: generator and discriminator."""
-        values: dict[str, JsonValue] = {**self._quality(self.fixed_samples(_SAMPLES)[-1])}
+        values: dict[str, JsonValue] = {**self._likeness(self.fixed_samples(_SAMPLES)[-1])}
         classes = ", ".join(self._pictures.counts)
         about = self.config.data.card(
             self._pictures,
             description=f"Generates pictures of single specimens: {classes}.",
             metrics=values,
-            training=self._account(training)
-            | {
-                "classes": self._pictures.counts,
-                "fingerprints": self._pictures.fingerprints,
-                "notes": list(self._pictures.notes),
-            },
+            training=self._account(training),
         )
         networks = {"msggan": self.generator, "discriminator": self.discriminator}
         Model(self.config.model_name, "msggan", networks, about).save(path)

@@ -1,4 +1,4 @@
-"""What is watched while an MSG-GAN learns: change of fixed pictures, distance to the real ones, copies, grids."""
+"""What is watched while a generator of photographs learns: change, distance to the real ones, copies, grids."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What the recipes of generative models share: they learn from the pictures of one store."""
+"""What the recipes of generative models share: they learn from the pictures of one store or folder."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
@@ -9,15 +10,16 @@ from torch import Tensor
 from ...models import load_model
 from ..pictures import PictureBatch, PictureFeeder
 from ..recipe import Recipe
+from .msggan_watch import Likeness
 
 
 class PictureRecipe(Recipe):
-    """Draws its batches from the training part of a store.
+    """Draws its batches from the training part of a store, or of a folder of photographs.
 
     Parameters
     ----------
     config : RecipeConfig
-        Settings, among them ``data``, a `PictureConfig`.
+        Settings, among them ``data``, a `PictureConfig` or a `SpecimenConfig`.
     """
 
     config: Any
@@ -34,10 +36,15 @@ class PictureRecipe(Recipe):
         return self._feeder(step)
 
     def _held_out(self, count: int) -> Tensor:
-        """Return always the same pictures of the validation part, (N, T, H, W) with N at most `count`."""
+        """Return always the same pictures of the validation part, (N, T·C, H, W) with N at most `count`."""
         if self._validation is None:
             self._validation = self.config.data.pictures("validation").all(count)
         return self._validation
+
+    @cached_property
+    def _likeness(self) -> Likeness:
+        """What compares photographs with those that are learnt from."""
+        return Likeness(self._pictures.all())
 
     def _account(self, training: dict[str, Any]) -> dict[str, Any]:
         """Return what the card of a finished model says about its training, and about that of the model it began from.

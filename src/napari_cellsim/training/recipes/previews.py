@@ -51,10 +51,20 @@ def scale_sheet(pictures: Sequence[Tensor]) -> np.ndarray:
     rows = []
     for scale in pictures:
         factor = side // scale.shape[-1]
-        large = scale.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-        shown = ((large + 1) / 2).movedim(1, -1)
-        rows.append(list(shown[..., 0] if shown.shape[-1] == 1 else shown))
-    return tiles(rows)
+        rows.append(scale.repeat_interleave(factor, 2).repeat_interleave(factor, 3))
+    return photograph_sheet(rows)
+
+
+def photograph_sheet(rows: Sequence[Tensor]) -> np.ndarray:
+    """Return a contact sheet of photographs, (H, W) or (H, W, 3) uint8.
+
+    Parameters
+    ----------
+    rows : sequence of Tensor
+        (N, C, h, w) each, in [-1, 1]; C is 1 or 3.
+    """
+    shown = [((row + 1) / 2).movedim(1, -1) for row in rows]
+    return tiles([list(row[..., 0] if row.shape[-1] == 1 else row) for row in shown])
 
 
 @torch.no_grad()
