@@ -11,27 +11,19 @@ goes on with it at half the rate and teaches it the true flow too, without which
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
 
 import napari_cellsim as cs
-from napari_cellsim import nets
 from napari_cellsim.models import Model
 from napari_cellsim.training import RunFolder, StepLogged, Validated, sdcnet_run, train, write_run
-from napari_cellsim.training.recipes.forecast_growth import temper
-from napari_cellsim.training.sequences import Sequence, find_sequences, import_frames
+from napari_cellsim.training.sequences import find_sequences, import_frames
 from napari_cellsim.training.simulated import generate_phantoms
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "benchmarks" / "forecast_quality"))
-import measure  # noqa: E402
 import modes  # noqa: E402
 import phantoms  # noqa: E402
 
@@ -47,7 +39,6 @@ SETTINGS = {
     "uncertainty": {"head_lr": 3e-3},
 }
 VARIED = range(3000000, 3000300)  # seeds of phantoms that vary in everything
-TEMPERATURES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # with less, samples hardly differ
 NAME = "sdcnet-default"
 
 
@@ -164,12 +155,8 @@ def export(options: argparse.Namespace) -> None:
     card = model.card
     if drawn.is_file():
         sampler = cs.load_model(drawn)
-        network: Any = sampler.networks["sampler"]
-        found = temperature(network, find_sequences(options.data / "small" / "validation"))
-        print(f"temperature of the sampler: {found}")
-        temper(network, found)
-        networks["sampler"] = network
-        card.training = {**card.training, "sampler": sampler.card.training, "sampler_temperature": found}
+        networks["sampler"] = sampler.networks["sampler"]
+        card.training = {**card.training, "sampler": sampler.card.training}
     for stage in ("mean", "polish"):
         trained = cs.load_model(RunFolder(options.runs / stage).final)
         card.training = {**card.training, stage: trained.card.training}
@@ -182,32 +169,6 @@ def export(options: argparse.Namespace) -> None:
     target = options.weights / f"{NAME}.safetensors"
     digest = whole.save(target, half=True)
     print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {digest[:12]}")
-
-
-def temperature(network: Any, sequences: list[Sequence]) -> float:
-    """Return the highest temperature with which a single sample has a smaller error than copying the last frame.
-
-    Perfect samples have twice the error of the mean. The error is the mean over seven frames of validation sequences,
-    and must be a tenth smaller, so that it is smaller on others too; if none is so low, the lowest one is taken.
-    """
-    history, future = (
-        torch.from_numpy(np.stack([getattr(next(measure.starts(s)), part) for s in sequences])).float()
-        for part in ("history", "future")
-    )
-    copied = (history[:, -1:] - future).square().mean()
-    for candidate in TEMPERATURES:
-        tried = copy.deepcopy(network)
-        temper(tried, candidate)
-        generator = torch.Generator().manual_seed(0)
-        with torch.inference_mode():
-            drawn = nets.roll_out(
-                tried, history[:, :, None], future.shape[1], None, None, generator=generator
-            )
-        error = (drawn.frames[:, :, 0] - future).square().mean()
-        print(f"temperature {candidate}: squared error {error / copied:.3f} of copying's", flush=True)
-        if error < 0.9 * copied:
-            return candidate
-    return TEMPERATURES[-1]
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def table() -> str:
 
 def stages() -> str:
     """Return how `sdcnet-default` was trained, stage by stage, as its card tells."""
-    training = bundled()[DEFAULT].card.training
+    training: dict[str, Any] = bundled()[DEFAULT].card.training
     lines = []
     for name, said in STAGES.items():
         one = training if training["settings"]["stage"] == name else training.get(name)
@@ -66,13 +66,6 @@ def stages() -> str:
             f"- **{name.capitalize()}**: {said}. {one['steps']} steps of {data['batch']} crops of {data['crop']} px, "
             f"{one['minutes']:.0f} minutes."
         )
-    if (temperature := training.get("sampler_temperature")) is not None:
-        said = (
-            f"- Then the sampler's noise is multiplied by {temperature:g}: the largest of the factors tried with "
-            "which, on validation phantoms, the squared error of a single sample is a tenth below that of the copied "
-            "last frame; or the smallest of them if none is."
-        )
-        lines.append(said)
     return "\n".join(lines)
 
 

@@ -61,16 +61,22 @@ def test_energy_score_of_single_answers_is_their_error() -> None:
     assert energy_score(answer, answer, truth, (1, 4)) == pytest.approx(0.5 - 0.5e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("patch", [1, 4])
-def test_the_best_samples_are_drawn_from_the_truth(patch: int) -> None:
+@pytest.mark.parametrize(
+    ("patch", "variety", "best"), [(1, 1.0, 1.0), (4, 1.0, 1.0), (4, 0.8, 0.5), (4, 0.2, 0.0)]
+)
+def test_the_best_samples_are_drawn_from_the_truth_or_nearer_the_mean(patch, variety, best) -> None:
     torch.manual_seed(0)
     truth = torch.randn(256, 1, 16, 16)
     found = {
         deviation: float(
             energy_score(
-                deviation * torch.randn_like(truth), deviation * torch.randn_like(truth), truth, (patch,)
+                deviation * torch.randn_like(truth),
+                deviation * torch.randn_like(truth),
+                truth,
+                (patch,),
+                variety,
             )
         )
         for deviation in (0.0, 0.5, 1.0, 1.5, 2.0)
     }
-    assert min(found, key=lambda deviation: found[deviation]) == 1.0
+    assert min(found, key=lambda deviation: found[deviation]) == best

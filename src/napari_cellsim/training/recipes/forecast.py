@@ -195,9 +195,9 @@ class SDCNetRecipe(Recipe):
         frames = self.predict(batch.images[:, : self.history].repeat(2, 1, 1, 1, 1), steps).frames
         first, second = frames[:count].flatten(0, 1), frames[count:].flatten(0, 1)
         truth = batch.images[:, self.history :].flatten(0, 1)
-        score = energy_score(first, second, truth, self.config.patches) / self.config.robust_scale
+        score = energy_score(first, second, truth, self.config.patches, self.config.variety)
         return {
-            "loss": score,
+            "loss": score / self.config.robust_scale,
             "mse": (first - truth).detach().square().mean(),
             "difference": (first - second).detach().square().mean(),
         }

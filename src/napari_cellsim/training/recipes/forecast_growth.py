@@ -55,15 +55,3 @@ def _with_noise(weight: Tensor, old: SDCNet, new: SDCNet) -> Tensor:
     per_frame = weight.unflatten(1, (frames, -1))
     zeros = per_frame.new_zeros(*per_frame.shape[:2], added, *per_frame.shape[3:])
     return torch.cat([per_frame, zeros], 2).flatten(1, 2)
-
-
-def temper(sampler: SDCNet, temperature: float) -> None:
-    """Make a sampler draw as if its noise had this standard deviation instead of 1: less different, nearer the mean.
-
-    Noise enters linearly, so its weights are scaled, in place.
-    """
-    c = sampler.config
-    frames = c.frames if c.time_mixing == "channels" else 1
-    weights: dict[str, Tensor] = sampler.state_dict()
-    for name in _FIRST:
-        weights[name].unflatten(1, (frames, -1))[:, :, -c.noise :].mul_(temperature)

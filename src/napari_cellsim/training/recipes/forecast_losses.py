@@ -53,12 +53,15 @@ def laplace_likelihood(error: Tensor, scale: Tensor) -> Tensor:
     return (torch.log(2 * scale) + error.abs() / scale).mean()
 
 
-def energy_score(first: Tensor, second: Tensor, truth: Tensor, patches: Sequence[int]) -> Tensor:
+def energy_score(
+    first: Tensor, second: Tensor, truth: Tensor, patches: Sequence[int], variety: float = 1.0
+) -> Tensor:
     """Return the energy score of two independent samples, patch by patch.
 
-    ``½ (‖x - y‖ + ‖x' - y‖) - ½ ‖x - x'‖`` with the root of the mean square over patches as norm is smallest in
-    expectation if the samples are drawn from the true distribution of patches (Gneiting and Raftery, JASA 2007, §4.3;
-    patches: Pacchiardi et al., JMLR 2024). An average of futures scores worse than the futures themselves.
+    ``½ (‖x - y‖ + ‖x' - y‖) - ½ v ‖x - x'‖`` with the root of the mean square over patches as norm is smallest in
+    expectation, for ``v = 1``, if the samples are drawn from the true distribution of patches (Gneiting and Raftery,
+    JASA 2007, §4.3; patches: Pacchiardi et al., JMLR 2024). An average of futures scores worse than the futures
+    themselves.
 
     Parameters
     ----------
@@ -66,6 +69,8 @@ def energy_score(first: Tensor, second: Tensor, truth: Tensor, patches: Sequence
         (B, 1, H, W).
     patches : sequence of int
         Sides of the patches, px; the mean over them is returned.
+    variety : float
+        v; smaller ones draw the samples together, nearer to what is expected.
     """
 
     def distance(a: Tensor, b: Tensor, side: int) -> Tensor:
@@ -77,7 +82,7 @@ def energy_score(first: Tensor, second: Tensor, truth: Tensor, patches: Sequence
 
     scores = [
         0.5 * (distance(first, truth, side) + distance(second, truth, side))
-        - 0.5 * distance(first, second, side)
+        - 0.5 * variety * distance(first, second, side)
         for side in patches
     ]
     return torch.stack(scores).mean()

@@ -1,4 +1,4 @@
-"""Settings of the recipe `sdcnet`, and those of its four stages in the presets `thesis` and `lite`."""
+"""Settings of the recipe `sdcnet`, and those of its stages in each preset."""
 
 from __future__ import annotations
 
@@ -70,6 +70,9 @@ class SDCNetConfig(RecipeConfig):
         Noise maps that the sampler reads.
     patches : tuple of int
         Sides in px of the patches on which the sampler's energy score is computed.
+    variety : float
+        How different the sampler's futures become: 1 as different as the truth's (the proper energy score), whose
+        squared error is twice the mean forecast's; with less, each is a likelier guess.
     model_name : str
         Name of the resulting model.
     """
@@ -102,6 +105,7 @@ class SDCNetConfig(RecipeConfig):
     discriminator_lr: float = 1e-4
     noise: int = Field(4, ge=1)
     patches: tuple[int, ...] = (1, 4, 16)
+    variety: float = Field(0.6, gt=0, le=1)
     model_name: str = "sdcnet-lite"
 
     @property
@@ -190,6 +194,7 @@ SDCNET_STAGES: dict[str, dict[Stage, dict[str, dict[str, Any]]]] = {
 }
 """Settings, data and budget of each stage in each preset.
 
+``default`` is ours: the mean of all futures in one stage, then its uncertainty, then a sampler.
 ``thesis`` is Reich 2020, §6.2.1: 5, 1, 20 and 5 epochs, batches of 64 and of 1, AdamP with 3e-4 for the heads, one
 pair of shape and scale per pixel of 256² pictures, λ_adv = 0.01 (the default). It prints 3e-4 as the "slightly lower"
 rate of encoder and discriminator; 1e-4 is what the author's sibling project uses for its discriminator. Its last stage
@@ -214,16 +219,16 @@ def sdcnet_run(
 
     Parameters
     ----------
-    preset : {"thesis", "lite"}
+    preset : {"default", "thesis", "lite"}
         See `SDCNET_STAGES`.
-    stage : {"flow", "kernel_init", "fine_tune", "multi_frame"}
-        Which stage.
+    stage : str
+        One of the preset's stages.
     folder : path
         Training sequences.
     start : path
-        Run folder of the stage before.
+        Run folder of the stage before, or a model, see `SDCNetConfig`.
     flow_model, segmentation_model : str
-        Partners.
+        Partners; a network that sees frames alone uses at most the segmentation, for the growth map.
     data, fit : dict, optional
         Changes of `DataConfig` and of `FitConfig`.
     **settings
