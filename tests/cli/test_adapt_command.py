@@ -76,7 +76,7 @@ def test_mistakes_are_one_sentence_and_write_nothing(run, words, tmp_path, monke
 def test_a_model_of_another_kind_and_an_input_as_target_are_refused(run, files, words):
     result = run(*words, "--model", files / "classes.safetensors")
     assert result.exit_code == 2
-    assert "cannot be adapted" in result.stderr
+    assert "cannot forecast" in result.stderr
     result = run(*words, "--out", files / "untrained.safetensors")
     assert result.exit_code == 2
     assert "never overwritten" in result.stderr

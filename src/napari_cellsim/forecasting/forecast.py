@@ -25,7 +25,7 @@ class Forecast:
         (S, T, C, Y, X) float32 in the movie's intensity units: S samples (1 for a mean forecast), T steps after `at`.
     flow : numpy.ndarray
         (T, 2, Y, X) float32, px, channel 0 = x, backward: ``flow[t]`` points from each pixel of predicted frame t to
-        where it was in the frame before.
+        where it was in the frame before. Of several samples this and all other maps are those of the first.
     at : int
         Index of the last frame of the movie that was used; ``frames[:, t]`` forecasts frame ``at + 1 + t``.
     kernels_v, kernels_h : numpy.ndarray or None

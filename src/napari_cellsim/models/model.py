@@ -89,8 +89,8 @@ class Model:
             Its name.
         kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier"}
             What it does; a "cellgan" and a "msggan" get all of their networks.
-        preset : {"lite", "thesis"}
-            Size of the network.
+        preset : str
+            Size of the network, see `nets.create`.
         card : ModelCard or None
             None for an empty card.
         **overrides

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-
-SIZES = (32, 64, 128, 256, 512)
 
 
 class PictureShape(BaseModel):
@@ -14,13 +12,17 @@ class PictureShape(BaseModel):
 
     Attributes
     ----------
+    sizes : tuple of int
+        Sides that pictures may have, px.
     size : int
-        Side of the pictures, px: a power of two from 32 to 512.
+        Side of the pictures, px: one of `sizes`.
     channels, frames : int
         Channels of a picture, and consecutive frames per sample (1 or 3).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sizes: ClassVar[tuple[int, ...]] = (32, 64, 128, 256, 512)
 
     size: int = 256
     channels: int = Field(1, ge=1)
@@ -29,8 +31,10 @@ class PictureShape(BaseModel):
     @field_validator("size")
     @classmethod
     def _size(cls, size: int) -> int:
-        if size not in SIZES:
-            raise ValueError(f"the picture size must be one of {', '.join(map(str, SIZES))} px, not {size}")
+        if size not in cls.sizes:
+            raise ValueError(
+                f"the picture size must be one of {', '.join(map(str, cls.sizes))} px, not {size}"
+            )
         return size
 
     @property

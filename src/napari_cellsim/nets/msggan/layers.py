@@ -7,7 +7,7 @@ Sources: Karnewar and Wang, "MSG-GAN" (CVPR 2020, arXiv:1903.06048); Karras et a
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -41,17 +41,12 @@ class MSGShape(PictureShape):
         Feature channels at 4², 8², … 1024² (as many as `size` needs are used).
     """
 
+    sizes: ClassVar[tuple[int, ...]] = SIZES
+
     size: int = 128
     channels: Literal[1, 3] = 3
     frames: Literal[1] = 1
     widths: tuple[int, ...] = (512, 512, 512, 512, 256, 128, 64, 32, 16)
-
-    @field_validator("size")
-    @classmethod
-    def _size(cls, size: int) -> int:
-        if size not in SIZES:
-            raise ValueError(f"the picture size must be one of {', '.join(map(str, SIZES))} px, not {size}")
-        return size
 
     @field_validator("widths")
     @classmethod
