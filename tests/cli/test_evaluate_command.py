@@ -12,14 +12,15 @@ from shutil import copy
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from test_predict_command import refused
 
-from napari_cellsim import nets
+from napari_cellsim import nets, phantom
 from napari_cellsim.data import Series, write_series
 from napari_cellsim.evaluation import GeneratorStudy, MovieStudy
 from napari_cellsim.evaluation.metrics import frechet_distance
-from napari_cellsim.models import Model
+from napari_cellsim.models import Model, ModelCard
 
 
 @pytest.fixture
@@ -211,6 +212,44 @@ def test_own_features_and_probabilities(run, stills, tmp_path):
         run("evaluate", "--features", tmp_path / "text.npy", stills / "fake.npy", "--extractor", "x"),
         "text.npy",
     )
+
+
+def test_photographs_of_specimens(run, tmp_path):
+    """A generator of one class beside the real folder of classes; the command gives the same numbers again."""
+    real = tmp_path / "shells"
+    for name in ("spiral", "grain"):
+        (real / name).mkdir(parents=True)
+        for number, picture in enumerate(phantom.simulate_shells(11, 0, size=16, classes=name).images):
+            Image.fromarray(picture.transpose(1, 2, 0)).save(real / name / f"{number}.png")
+    shape = {"size": 16, "latent": 6, "widths": (12,) * 9}
+    made = Model.create("grain", "msggan", card=ModelCard(training={"classes": {"grain": 9}}), **shape)
+    judge = Model.create(
+        "judge",
+        "classifier",
+        card=ModelCard(training={"class_names": ["grain", "spiral"]}, input_size=16),
+        classes=2,
+        widths=(8,),
+        hidden=(),
+    )
+    for model in (made, judge):
+        model.save(tmp_path / f"{model.name}.safetensors")
+    words = ("evaluate", real, "--model", tmp_path / "grain.safetensors", "--n", 6, "--device", "cpu")
+    known = ("--classifier", tmp_path / "judge.safetensors")
+    out, page, again = (tmp_path / name for name in ("s.json", "s.html", "again.json"))
+    result = run(*words, *known, "--out", out, "--out", page)
+    assert result.exit_code == 0, result.output
+    assert "names the class of" in result.stdout
+    study = GeneratorStudy.open(out)
+    assert (study.distances.real, study.distances.fake) == (11, 6)
+    assert study.recognised.classifier["hash"] == judge.hash
+    assert "What a classifier sees" in page.read_text(encoding="utf-8")
+    assert run(*shlex.split(study.command)[1:], "--out", again).exit_code == 0
+    assert GeneratorStudy.open(again).recognised == study.recognised
+    refused(run(*words), "classifier")
+    refused(run(*words, "--classifier", tmp_path / "grain.safetensors"), "'grain' is a msggan")
+    theirs = run("evaluate", real, "--pictures", real, *known, "--out", out)
+    assert theirs.exit_code == 0, theirs.output
+    assert GeneratorStudy.open(out).recognised.generated.counts == {"grain": 11, "spiral": 11}
 
 
 def test_json_is_json(run, files, options, tmp_path):

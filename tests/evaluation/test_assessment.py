@@ -221,3 +221,20 @@ def test_mistakes_are_explained(folder, tmp_path):
     (folder / PICTURES).write_bytes(b"[]\nno array")
     with pytest.raises(CellSimError, match="no blind assessment"):
         Assessment(folder)
+
+
+def test_colour_pictures_are_shown_as_they_are(tmp_path):
+    generator = np.random.default_rng(0)
+    real, made = (generator.integers(40, 90, (n, 8, 9, 3)).astype(np.uint8) for n in (4, 5))
+    test = Assessment.create(
+        tmp_path / "t", real, made, each=3, classes=("a", "b"), real_classes=list("abab")
+    )
+    key = test.key()
+    for shown, generated, index in zip(test.pictures, key["generated"], key["index"], strict=True):
+        np.testing.assert_array_equal(shown, (made if generated else real)[index])
+    assert Assessment(tmp_path / "t").pictures.shape == (6, 8, 9, 3)
+    for other, words in ((made[..., 0], "one size"), (made[..., :2], "one size"), (made / 255, "as bytes")):
+        with pytest.raises(CellSimError, match=words):
+            Assessment.create(tmp_path / "u", real, other)
+    with pytest.raises(CellSimError, match="one size"):
+        Assessment.create(tmp_path / "u", real[..., :2], made[..., :2])

@@ -35,6 +35,7 @@ _OPTIONS: dict[str, object] = {
     "features": None,
     "probabilities": None,
     "extractor": None,
+    "classifier": None,
     "previews": None,
     "device": "auto",
 }
@@ -46,7 +47,8 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="INPUT...",
-            help="One or more movies, as for `predict`; for a generating model, real pictures, every frame one.",
+            help="One or more movies, as for `predict`; for a generating model, real pictures, every frame one, or for "
+            "specimens a folder with one folder of pictures per class.",
         ),
     ] = None,
     model: Annotated[
@@ -117,7 +119,8 @@ def evaluate(
     pictures: Annotated[
         str | None,
         typer.Option(
-            "--pictures", help="Pictures of another generator, read as INPUT is, instead of --model."
+            "--pictures",
+            help="Pictures of another generator, read as INPUT is, instead of --model; of specimens with --classifier.",
         ),
     ] = None,
     features: Annotated[
@@ -139,6 +142,14 @@ def evaluate(
         str | None,
         typer.Option("--extractor", help="What made these numbers, of pictures brought to it how, in words."),
     ] = None,
+    classifier: Annotated[
+        str | None,
+        typer.Option(
+            "--classifier",
+            help="Classifier of specimens, trained on real pictures alone: it describes photographs and says which "
+            "classes it sees in them.",
+        ),
+    ] = None,
     previews: Annotated[
         Path | None,
         typer.Option("--previews", help="Run folder of the generator: change from preview to preview."),
@@ -155,7 +166,7 @@ def evaluate(
     given = dict(locals())
     sources = inputs or []
     targets = common.report_targets(out, *sources)
-    if pictures or features or (model and _is_generator(model[0])):
+    if pictures or features or classifier or (model and _is_generator(model[0])):
         result: MovieStudy | GeneratorStudy = _generator(sources, given)
     else:
         result = _movies(sources, given)
@@ -199,20 +210,23 @@ def _movies(sources: list[str], given: dict[str, Any]) -> MovieStudy:
 
 def _generator(sources: list[str], given: dict[str, Any]) -> GeneratorStudy:
     from ..evaluation import evaluate_generator_job
+    from ..evaluation.picture_sets import draws_photographs
 
     extractor = given["extractor"]
-    model = None
     names = given["model"] or []
     if len(names) > 1:
         raise CellSimError("Generating models are judged one at a time: give --model once.")
-    if names:
-        model = _load(names[0])
-    pictures = None
-    if given["pictures"]:
-        movie = common.open_movie(given["pictures"], given["pixel_size"], None)
-        pictures = movie.array(channel=given["channel"], plane=given["plane"])
+    model = _load(names[0]) if names else None
+    pictures = given["pictures"]
+    real: list[Any] = list(sources)
+    if not given["classifier"] and not (model and draws_photographs(model)):
+        real = [common.open_movie(source, given["pixel_size"], None) for source in sources]
+        if pictures:
+            movie = common.open_movie(pictures, given["pixel_size"], None)
+            pictures = movie.array(channel=given["channel"], plane=given["plane"])
+    chosen: dict[str, Any] = {"encoder": _classifier(given["classifier"])} if given["classifier"] else {}
     job = evaluate_generator_job(
-        [common.open_movie(source, given["pixel_size"], None) for source in sources],
+        real,
         model,
         pictures=pictures,
         name=given["pictures"] or (str(given["features"][1]) if given["features"] else None),
@@ -227,6 +241,7 @@ def _generator(sources: list[str], given: dict[str, Any]) -> GeneratorStudy:
         plane=given["plane"],
         device=given["device"],
         command=_command(sources, names, given),
+        **chosen,
     )
     return common.run_job(job, quiet=given["quiet"], unit="part")
 
@@ -252,8 +267,16 @@ def _probabilities(path: Path | None) -> Any:
     return None if path is None else read_array(path, "class probabilities")
 
 
+def _classifier(name: str) -> Model:
+    from ..evaluation.recognition import class_names
+
+    found = _load(name)
+    class_names(found)  # refuses what is no classifier
+    return found
+
+
 def _is_generator(name: str) -> bool:
-    return _load(name).kind in ("cellgan", "vae")
+    return _load(name).kind in ("cellgan", "msggan", "vae")
 
 
 def _load(name: str) -> Model:

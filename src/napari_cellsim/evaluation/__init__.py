@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .bootstrap import bootstrap_interval, ratio_interval
     from .calibrating import calibrate
     from .calibration import coverage, coverage_by_horizon, crps, diversity, energy_score, fit_calibration
+    from .class_assessment import ClassAssessment
     from .comparison import Comparison, compare_sequences
     from .curves import ErrorCurve, error_curve
     from .features import domain_features, segment_pictures
@@ -46,6 +47,7 @@ _HOME = {
     "Assessment": "assessment",
     "AssessmentResult": "assessment_results",
     "AugmentationStudy": "augmentation_results",
+    "ClassAssessment": "class_assessment",
     "Comparison": "comparison",
     "Distances": "generator_results",
     "DistributionReport": "generative",
@@ -97,6 +99,7 @@ __all__ = [
     "Assessment",
     "AssessmentResult",
     "AugmentationStudy",
+    "ClassAssessment",
     "Comparison",
     "Distances",
     "DistributionReport",

@@ -69,7 +69,7 @@ class Assessment:
 
     Attributes
     ----------
-    pictures : array (N, Y, X), uint8
+    pictures : array (N, Y, X) or, in colour, (N, Y, X, 3), uint8
         In the order shown.
     classes : tuple of str
         Among which the assessor chooses; empty if there is nothing to choose.
@@ -114,9 +114,10 @@ class Assessment:
         ----------
         folder : path
             Made; must not hold an assessment yet.
-        real, generated : array (N, Y, X), (M, Y, X)
-            Of one size and, for the test to be fair, of one pixel size. Each is brought to 8 bits between its own 0.1
-            and 99.9 percentiles, so that neither brightness nor bit depth gives it away.
+        real, generated : array (N, Y, X), (M, Y, X), or both in colour, (N, Y, X, 3) uint8
+            Of one size and, for the test to be fair, of one pixel size. Each grey one is brought to 8 bits between its
+            own 0.1 and 99.9 percentiles, so that neither brightness nor bit depth gives it away; colour photographs are
+            shown as they are.
         each : int, optional
             Pictures of each kind, drawn at random; all of the smaller kind if not given. There are always as many
             real as generated ones, so that guessing is right half the time.
@@ -309,10 +310,15 @@ def _check(
     truth: tuple[Sequence[str] | None, Sequence[str] | None],
 ) -> None:
     shapes = [part.shape for part in sets]
-    if any(len(shape) != 3 for shape in shapes) or shapes[0][1:] != shapes[1][1:]:
+    if shapes[0][1:] != shapes[1][1:] or not (len(shapes[0]) == 3 or shapes[0][3:] == (3,)):
         raise CellSimError(
-            f"Real and generated pictures (N, Y, X) must be of one size to be mixed, but their shapes are {shapes[0]} "
-            f"and {shapes[1]}."
+            "Real and generated pictures (N, Y, X) or (N, Y, X, 3) must be of one size to be mixed, but their shapes "
+            f"are {shapes[0]} and {shapes[1]}."
+        )
+    if len(shapes[0]) == 4 and any(part.dtype != np.uint8 for part in sets):
+        raise CellSimError(
+            f"Colour pictures are mixed as bytes from 0 to 255, but these are {sets[0].dtype} and {sets[1].dtype}: "
+            "convert them."
         )
     if not 1 <= count <= min(map(len, sets)):
         raise CellSimError(
@@ -327,5 +333,7 @@ def _check(
 
 
 def _as_bytes(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if picture.ndim == 3:
+        return picture
     scaled = fit_scale(picture).forward(picture)
     return np.asarray(np.clip(np.round(255 * scaled), 0, 255), dtype=np.uint8)

@@ -15,6 +15,7 @@ from . import pages
 from .bootstrap import bootstrap_interval
 from .comparison import Estimate
 from .report import Score, Strict
+from .shares import share
 from .study import Study
 
 if TYPE_CHECKING:
@@ -207,19 +208,16 @@ def _result(
 
 
 def _shares(right: Any, made: Any, number: Any, level: float, pooled: bool) -> Shares:
-    def share(chosen: Any) -> Estimate:
+    def of(chosen: Any) -> Estimate:
         own, pictures = right[chosen], number[chosen]
-        if not len(own):
-            return Estimate(value=None, low=None, high=None)
-        if pooled:
+        if pooled and len(own):
             # Pictures, not answers, are drawn anew; each counts by the mean over those who judged it.
             values = np.array([own[pictures == one].mean() for one in np.unique(pictures)])
             low, high = bootstrap_interval(values, level)
             return Estimate(value=float(values.mean()), low=low, high=high)
-        ends = stats.binomtest(int(own.sum()), len(own)).proportion_ci(level, method="wilson")
-        return Estimate(value=float(own.mean()), low=float(ends.low), high=float(ends.high))
+        return share(own, level)
 
-    return Shares(all=share(np.ones(len(right), bool)), real=share(~made), generated=share(made))
+    return Shares(all=of(np.ones(len(right), bool)), real=of(~made), generated=of(made))
 
 
 def _estimates(one: AssessorResult) -> Iterator[tuple[str, Estimate]]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..base import CellSimError, JobToken
 from .features import domain_features
+from .recognition import class_names, classifier_features
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -46,22 +47,38 @@ def of_pictures(
     pixel_size: float | None = None,
     model: str | Model = "unet-lite",
     token: JobToken | None = None,
+    device: str = "auto",
 ) -> Features:
-    """Describe pictures (N, Y, X) by the bundled domain encoder, with its name.
+    """Describe pictures by what a network of ours sees in them, with its name.
 
     Parameters
     ----------
-    images, pixel_size, model, token
-        As for `domain_features`.
+    images, pixel_size, token
+        As for `domain_features`; photographs (N, C, Y, X) uint8 for a classifier.
+    model : str or Model
+        The bundled domain encoder or another segmentation network; or a classifier of specimens, for photographs.
+    device : str
+        Where a classifier computes.
     """
     from ..models import load_model
 
     chosen = load_model(model) if isinstance(model, str) else model
+    name = f"{chosen.name} ({chosen.hash[:12]})"
+    if chosen.kind == "classifier":
+        values = classifier_features(chosen, images, device=device, token=token)
+        known = ", ".join(class_names(chosen))
+        made_by = (
+            f"{name}, classifier of {known}: means and maxima of its last maps, {values.shape[1]} features"
+        )
+        kind = {1: "grey", 3: "colour"}[images.shape[1]]
+        return Features(
+            values, made_by, f"{kind} photographs of {images.shape[2]} px, intensities as they are"
+        )
     values = domain_features(images, pixel_size, chosen, token)
     size = chosen.card.pixel_size if pixel_size and chosen.card.pixel_size else "the pictures' own"
     return Features(
         values,
-        f"{chosen.name} ({chosen.hash[:12]}), mean and deviation of the bottleneck, {values.shape[1]} features",
+        f"{name}, mean and deviation of the bottleneck, {values.shape[1]} features",
         PREPROCESSING.format(size=size),
     )
 

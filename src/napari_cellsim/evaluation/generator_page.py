@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import pages
+from .class_assessment import ALL, ClassAssessment
 from .generator_results import Distances, GeneratorStudy
 from .plots import Point, histogram, line_chart
 
@@ -11,6 +12,18 @@ READING = (
     "is the share of generated pictures that lie among the real ones, recall the share of real ones that lie among the "
     "generated ones. The row “real half against half” shows what a perfect generator would get from sets of half the "
     "size. Numbers compare only with others of the same extractor, preprocessing and set sizes."
+)
+OWN_CLASSES = (
+    "These features are of a classifier of specimens: they see what tells its classes apart, and may miss what does "
+    "not."
+)
+RECOGNISED = (
+    "A classifier that learnt from real pictures alone was asked which class it sees. Beside the generated pictures "
+    "stand real ones that it neither learnt from nor was chosen by. In brackets: 95 % intervals (Wilson) for other "
+    "pictures of the same origin; “all” counts every picture alike, so that it compares only where the classes have "
+    "like shares. Much less than for real ones means that the generator's classes are not the real ones; as often "
+    "means that what tells the classes apart is there, not that the pictures are varied or look real: copies of "
+    "training pictures are recognised best of all."
 )
 COPIES = (
     "Each generated picture is compared with every real one and its mirror image, at 32 px, both standardised (root "
@@ -52,6 +65,8 @@ def html(study: GeneratorStudy) -> str:
         pages.warnings(study.warnings),
         pages.section("Distributions", pages.paragraph(READING), _features(study), _distances(study)),
     ]
+    if study.recognised is not None:
+        body.append(_recognised(study, study.recognised))
     if study.inception is not None:
         body.append(_inception(study))
     if study.copies is not None:
@@ -71,7 +86,8 @@ def html(study: GeneratorStudy) -> str:
         body.append(_epochs(study))
     for key, title in (("generated", "Generated pictures"), ("real", "Real pictures")):
         if key in study.sheets:
-            caption = f"{title}, not chosen; each in its own grey range."
+            how = "as they are" if study.photographs else "each in its own grey range"
+            caption = f"{title}, not chosen; {how}."
             body.append(pages.section(title, pages.figure(study.sheets[key], caption, study.command)))
     known = {
         "command": study.command,
@@ -87,7 +103,8 @@ def html(study: GeneratorStudy) -> str:
 
 
 def _features(study: GeneratorStudy) -> str:
-    return pages.paragraph(f"Extractor: {study.extractor}. Preprocessing: {study.preprocessing}.")
+    said = pages.paragraph(f"Extractor: {study.extractor}. Preprocessing: {study.preprocessing}.")
+    return said + (pages.paragraph(OWN_CLASSES) if study.recognised is not None else "")
 
 
 def _distances(study: GeneratorStudy) -> str:
@@ -113,6 +130,37 @@ def _inception(study: GeneratorStudy) -> str:
     said = f"Class probabilities by: {study.inception_network}. The score rewards sure and varied classes."
     table = pages.table(["mean", "deviation over parts"], [[study.inception.mean, study.inception.deviation]])
     return pages.section("Inception score", pages.paragraph(said), table, pages.command(study.command))
+
+
+def _recognised(study: GeneratorStudy, found: ClassAssessment) -> str:
+    both = {"generated": found.generated, "real, not seen": found.real}
+    answers = {what: one for what, one in both.items() if one is not None}
+    parts = [pages.paragraph(found.judgement), pages.paragraph(RECOGNISED)]
+    heads = [
+        "class",
+        *(head for what in answers for head in (f"{what}: pictures", f"{what}: named right, %")),
+    ]
+    rows = []
+    for name in [*found.generated.called, ALL]:
+        if not any(name in one.right for one in answers.values()):
+            continue
+        row: list[object] = [name]
+        for one in answers.values():
+            right = one.right.get(name)
+            row += [one.counts.get(name) if name != ALL else one.pictures]
+            row += [None if right is None else pages.interval(right.value, right.low, right.high, 100)]
+        rows.append(row)
+    if rows:
+        parts.append(pages.table(heads, rows, [row[0] == ALL for row in rows]))
+    called = list(found.generated.called)
+    told = [
+        [f"{what}, {name}", *line.values()]
+        for what, one in answers.items()
+        for name, line in (one.confusion or {"any class": one.called}).items()
+    ]
+    parts.append(pages.table(["is \\ called", *called], told))
+    parts += [pages.facts(found.classifier), pages.command(study.command)]
+    return pages.section("What a classifier sees in them", *parts)
 
 
 def _copies(study: GeneratorStudy) -> str:

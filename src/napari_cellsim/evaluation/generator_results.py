@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 from pydantic import Field
 
+from .class_assessment import ClassAnswers, ClassAssessment
 from .distributions import frechet_distance, kid, precision_recall
 from .report import Strict
 from .small_samples import Spread, kid_of_subsets
@@ -99,6 +100,8 @@ class GeneratorStudy(Study):
         Name and hash of the model, or the file of the pictures; settings of the generator.
     movies : int
         Files that the real pictures come from: pictures of one file are not independent.
+    photographs : bool
+        Whether the pictures are photographs of specimens, which have no range of their own.
     extractor, preprocessing : str
         What made the features. Distances of other features, or of pictures brought to them otherwise, do not compare.
     distances : Distances
@@ -112,6 +115,8 @@ class GeneratorStudy(Study):
         Inception score of the probabilities that were brought.
     inception_network : str or None
         What made these.
+    recognised : ClassAssessment or None
+        What a classifier of specimens says of generated and of real ones.
     copies : Copies or None
     walks : Walks or None
     grid : Grid or None
@@ -121,6 +126,7 @@ class GeneratorStudy(Study):
 
     generator: dict[str, Any]
     movies: int
+    photographs: bool = False
     extractor: str
     preprocessing: str
     distances: Distances
@@ -128,6 +134,7 @@ class GeneratorStudy(Study):
     halves: Spread
     inception: Spread | None = None
     inception_network: str | None = None
+    recognised: ClassAssessment | None = None
     copies: Copies | None = None
     walks: Walks | None = None
     grid: Grid | None = None
@@ -155,6 +162,10 @@ class GeneratorStudy(Study):
         }
         if self.inception is not None:
             parts["Inception score"] = {"mean": self.inception.mean, "deviation": self.inception.deviation}
+        if self.recognised is not None:
+            for what, answers in (("generated", self.recognised.generated), ("real", self.recognised.real)):
+                if answers is not None:
+                    parts[f"classes seen in {what} pictures"] = _numbers(answers)
         if self.epochs is not None:
             for side, values in self.epochs["change"].items():
                 parts[f"change at {side} px"] = dict(zip(self.epochs["steps"], values, strict=True))
@@ -184,6 +195,8 @@ class GeneratorStudy(Study):
             lines.append(
                 f"Inception score {self.inception.mean:.3f} ± {self.inception.deviation:.3f} ({self.inception_network})"
             )
+        if self.recognised is not None:
+            lines.append(self.recognised.judgement)
         if self.copies is not None:
             lines.append(f"copies of real pictures: {100 * self.copies.share:.1f} % (1 % among real ones)")
         if self.walks is not None:
@@ -194,3 +207,14 @@ class GeneratorStudy(Study):
                 f"grid: {found} (strength {self.grid.generated:.1f}, real pictures {self.grid.real:.1f})"
             )
         return "\n".join(lines)
+
+
+def _numbers(answers: ClassAnswers) -> dict[str, float | int | None]:
+    """Return what a classifier said, number by number."""
+    found: dict[str, float | int | None] = {"pictures": answers.pictures}
+    found |= {f"pictures of {name}": count for name, count in answers.counts.items()}
+    found |= {f"called {name}": count for name, count in answers.called.items()}
+    for name, estimate in answers.right.items():
+        values = {"": estimate.value, ", low": estimate.low, ", high": estimate.high}
+        found |= {f"share right, {name}{end}": value for end, value in values.items()}
+    return found

@@ -10,13 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base import CellSimError, Event, JobToken, Progress, now, run, versions
-from ..data import TimeLapse
+from .class_assessment import assess_classes
 from .commands import Command
 from .convergence import change_of_previews
 from .feature_files import Features, of_pictures
 from .generator_results import Copies, Distances, GeneratorStudy, Grid, Walks
 from .memorising import memorisation, walk_steps
-from .sheets import mosaic, pairs
+from .picture_sets import (
+    Look,
+    PictureSet,
+    classes_of,
+    drawn,
+    draws_photographs,
+    frames_of,
+    joined,
+    look_of,
+    open_photographs,
+)
+from .sheets import mosaic, photographs
 from .small_samples import frechet_of_halves, inception_score, size_warnings
 from .spectrum import FEWEST_PICTURES, PERIODS, grid_artefact
 
@@ -25,22 +36,19 @@ if TYPE_CHECKING:
 
 SMALL = 32
 """Side in px at which copies are sought: at full size, noise hides them."""
+SHOWN = 40
 
-Pictures = npt.NDArray[np.float32]
 
-
-def evaluate_generator(
-    real: Sequence[TimeLapse], model: Model | None = None, **options: Any
-) -> GeneratorStudy:
+def evaluate_generator(real: Sequence[Any], model: Model | None = None, **options: Any) -> GeneratorStudy:
     """Evaluate a generator; parameters as `evaluate_generator_job`."""
     return run(evaluate_generator_job(real, model, **options))
 
 
 def evaluate_generator_job(
-    real: Sequence[TimeLapse],
+    real: Sequence[Any],
     model: Model | None = None,
     *,
-    pictures: Pictures | None = None,
+    pictures: Any = None,
     name: str | None = None,
     n: int = 256,
     seed: int = 0,
@@ -62,17 +70,19 @@ def evaluate_generator_job(
     ----------
     real : sequence of TimeLapse
         Real pictures, every frame one. For a model they are cut and resampled as guides are. May be empty with
-        `features`.
+        `features`. Where photographs of specimens are judged: anything that `picture_sets.open_photographs` takes.
     model : Model, optional
-        A Cell-GAN or an autoencoder.
+        A Cell-GAN, an MSG-GAN or an autoencoder.
     pictures : array (N, Y, X), optional
-        Generated pictures of any other generator, as it left them, of the size of the real ones.
+        Generated pictures of any other generator, as it left them, of the size of the real ones. Of photographs:
+        anything that `picture_sets.open_photographs` takes.
     name : str, optional
         What to call the generator of these pictures or features.
     n, seed, truncation
         As `generate`: pictures of the model.
     encoder : str or Model
-        Segmentation network whose bottleneck describes pictures.
+        Segmentation network whose bottleneck describes pictures of traps; or a classifier of specimens, trained on real
+        pictures alone, whose features describe photographs, and which is asked what classes it sees in them.
     features : (Features, Features), optional
         Of real and generated pictures, made elsewhere; instead of the encoder's.
     probabilities : array (N, C), optional
@@ -82,7 +92,7 @@ def evaluate_generator_job(
     previews : path, optional
         Run folder of the generator's training.
     channel, plane : int
-        Of the real pictures.
+        Of the real pictures, where they are no photographs.
     device : str
         See `forecasting.devices`.
     command : Command, optional
@@ -97,26 +107,37 @@ def evaluate_generator_job(
     """
     token = token or JobToken()
     _check(real, model, pictures, features, probabilities, probabilities_from)
+    judge = _judge(encoder, model)
     total = 6
     yield Progress(0, total, "Reading real pictures")
-    truth, size = _real(real, model, channel, plane) if real else (None, None)
+    truth, made = _given(real, pictures, model, judge, (channel, plane), token)
     yield Progress(1, total, "Drawing pictures")
-    made, generator = pictures, dict[str, Any](name=name or "pictures given")
+    generator = dict[str, Any](name=name or "pictures given")
     if model is not None:
         from ..generation import generate_job
 
-        result = run(generate_job(model, n, seed, truncation, device=device, token=token))
-        made = result.images[:, -1, 0]
+        made = drawn(model, run(generate_job(model, n, seed, truncation, device=device, token=token)))
         generator = {"name": model.name, "hash": model.hash, "n": n, "seed": seed, "truncation": truncation}
+    truth = _alike(truth, made, model)
     yield Progress(2, total, "Describing pictures")
     if features is None:
-        if truth is None or made is None or truth.shape[1:] != made.shape[1:]:
+        if truth is None or made is None or truth.images.shape[1:] != made.images.shape[1:]:
+            sizes = ["no size" if one is None else one.size for one in (truth, made)]
             raise CellSimError(
-                f"Real pictures of {_size(truth)} and generated ones of {_size(made)} cannot be compared: bring both "
-                "to one size."
+                f"Real pictures of {sizes[0]} and generated ones of {sizes[1]} cannot be compared: bring both to one "
+                "size."
             )
-        features = (of_pictures(truth, size, encoder, token), of_pictures(made, size, encoder, token))
-    first, second = features
+        if truth.photographs and judge is None:
+            raise CellSimError(
+                "The bundled encoder knows traps of cells, not photographs of specimens: give a classifier that was "
+                "trained on these specimens, or your own features of both."
+            )
+        first, second = (
+            of_pictures(one.described, truth.pixel_size, judge or encoder, token, device)
+            for one in (truth, made)
+        )
+    else:
+        first, second = features
     if first.identity != second.identity:
         raise CellSimError(
             f"Real features are of {first.identity} and generated ones of {second.identity}: take both from one "
@@ -128,17 +149,17 @@ def evaluate_generator_job(
     said = size_warnings(
         len(first.values), len(second.values), first.values.shape[1], distances.frechet, halves
     )
-    if 0 < len(real) < len(first.values):
-        said.append(
-            f"The {len(first.values)} real pictures come from {len(real)} of your files. Frames of one movie resemble "
-            "each other: they count for less than their number, copies seem rarer, and recall is of these few cells."
-        )
+    said += _origins(truth, len(first.values), len(real), model)
+    recognised = None
+    if judge is not None and made is not None:
+        recognised, more = assess_classes(judge, made, truth, device=device, token=token)
+        said += more
     yield Progress(4, total, "Looking for copies and grids")
     copies, sheets = _copies(truth, made)
     yield Progress(5, total, "Walking through the latent space")
     walks = None
-    if model is not None:
-        found = walk_steps(model, seed=seed, encoder=encoder, device=device, token=token)
+    if model is not None and (judge is not None or not draws_photographs(model)):
+        found = walk_steps(model, seed=seed, encoder=judge or encoder, device=device, token=token)
         walks = Walks(
             walks=found.steps.shape[0],
             steps=found.steps.shape[1],
@@ -154,7 +175,8 @@ def evaluate_generator_job(
         versions=versions(),
         warnings=said,
         generator=generator,
-        movies=len(real),
+        movies=0 if truth is None else truth.files,
+        photographs=made is not None and made.photographs,
         extractor=first.extractor,
         preprocessing=first.preprocessing,
         distances=distances,
@@ -164,6 +186,7 @@ def evaluate_generator_job(
         if probabilities is None
         else inception_score(probabilities, min(10, len(probabilities))),
         inception_network=probabilities_from,
+        recognised=recognised,
         copies=copies,
         walks=walks,
         grid=_grid(truth, made),
@@ -173,7 +196,7 @@ def evaluate_generator_job(
 
 
 def _check(
-    real: Sequence[TimeLapse],
+    real: Sequence[Any],
     model: Any,
     pictures: Any,
     features: Any,
@@ -193,37 +216,99 @@ def _check(
         )
 
 
-def _real(
-    real: Sequence[TimeLapse], model: Model | None, channel: int, plane: int
-) -> tuple[Pictures, float | None]:
-    """Return all real pictures (N, Y, X), as the model would see them, and their pixel size."""
-    if model is None:
-        stacks = [movie.array(channel=channel, plane=plane) for movie in real]
-        size = real[0].pixel_size
-    else:
-        from ..generation import match_guides
+def _judge(encoder: str | Model, model: Model | None) -> Model | None:
+    """Return the encoder if it is a classifier of specimens, which then judges photographs."""
+    from ..models import load_model
 
-        guides = [match_guides(movie, model, channel=channel, plane=plane) for movie in real]
-        stacks, size = [g.images[:, -1, 0] for g in guides], guides[0].pixel_size
-    if len({stack.shape[1:] for stack in stacks}) > 1:
+    chosen = load_model(encoder) if isinstance(encoder, str) else encoder
+    if chosen.kind != "classifier":
+        return None
+    if model is not None and not draws_photographs(model):
         raise CellSimError(
-            "The real pictures differ in size: crop them to one, or give a model to bring them to its own."
+            f"Model {model.name!r} draws traps of cells, of which the classifier {chosen.name!r} knows nothing: leave "
+            "the classifier out."
         )
-    return np.concatenate(stacks), size
+    if model is not None and model.network.config.channels != chosen.network.config.channels:
+        kinds = ["grey" if one.network.config.channels == 1 else "colour" for one in (model, chosen)]
+        raise CellSimError(
+            f"Model {model.name!r} draws {kinds[0]} pictures, but the classifier {chosen.name!r} was trained on "
+            f"{kinds[1]} ones: give one that was trained on {kinds[0]} pictures."
+        )
+    return chosen
 
 
-def _copies(truth: Pictures | None, made: Pictures | None) -> tuple[Copies | None, dict[str, bytes]]:
-    if truth is None or made is None or truth.shape[1:] != made.shape[1:]:
+def _given(
+    real: Sequence[Any],
+    pictures: Any,
+    model: Model | None,
+    judge: Model | None,
+    place: tuple[int, int],
+    token: JobToken,
+) -> tuple[PictureSet | None, PictureSet | None]:
+    """Return the real pictures, and the generated ones that were brought."""
+    seen = model if model is not None and draws_photographs(model) else judge
+    look = None if seen is None else look_of(seen)
+    images = pictures.images if isinstance(pictures, PictureSet) else pictures
+    if look is None and np.ndim(images) == 4:
+        look = Look(images.shape[-1], images.shape[1])
+    if look is not None:
+        truth = [open_photographs(one, look, token) for one in real]
+        made = None if pictures is None else open_photographs(pictures, look, token)
+        return joined(truth) if truth else None, made
+    if pictures is not None and np.ndim(pictures) != 3:
+        raise CellSimError(
+            "Generated pictures are an array (N, Y, X), or (N, 3, Y, X) for photographs; a folder of photographs needs "
+            "a classifier of these specimens, which says how to read it."
+        )
+    made = None if pictures is None else PictureSet(pictures[:, None], "the pictures given")
+    return frames_of(real, model, *place) if real else None, made
+
+
+def _alike(truth: PictureSet | None, made: PictureSet | None, model: Model | None) -> PictureSet | None:
+    """Return the real pictures of the classes that are generated, where that is known."""
+    names: Sequence[str] = classes_of(model) if model is not None else ()
+    if made is not None and made.classes is not None:
+        names = sorted(set(made.classes))
+    return truth if truth is None or not names else truth.of_classes(names)
+
+
+def _origins(truth: PictureSet | None, count: int, files: int, model: Model | None) -> list[str]:
+    """Return what must be said of where the real pictures come from."""
+    if truth is None:
+        return []
+    if not truth.photographs:
+        if files >= count:
+            return []
+        warning = (
+            f"The {count} real pictures come from {files} of your files. Frames of one movie resemble each other: they "
+            "count for less than their number, copies seem rarer, and recall is of these few cells."
+        )
+        return [warning]
+    said = list(truth.notes)
+    learnt = set() if model is None else set(str(model.card.training.get("fingerprints", "")).split())
+    known = sum(mark in learnt for mark in truth.marks or ())
+    if known:
+        said.append(
+            f"The generator learnt from {known} of these {len(truth)} real pictures. That is right for finding copies, "
+            "but distances to them do not say how near it comes to specimens that it never saw."
+        )
+    return said
+
+
+def _copies(truth: PictureSet | None, made: PictureSet | None) -> tuple[Copies | None, dict[str, bytes]]:
+    if truth is None or made is None or truth.images.shape[1:] != made.images.shape[1:]:
         return None, {}
-    found = memorisation(_reduced(made), _reduced(truth)) if len(truth) > 2 else None
     sheets = {
-        "generated": mosaic(made[:40]),
-        "real": mosaic(truth[np.linspace(0, len(truth) - 1, min(40, len(truth))).astype(int)]),
+        "generated": _sheet(made, slice(SHOWN)),
+        "real": _sheet(truth, np.linspace(0, len(truth) - 1, min(SHOWN, len(truth))).astype(int)),
     }
-    if found is None:
+    if len(truth) < 3:
         return None, sheets
+    found = memorisation(_reduced(made.images), _reduced(truth.images))
     order = found.nearest.argsort()[:8]
-    sheets["nearest"] = pairs(made[order], truth[found.nearest_index[order]])
+    both = np.concatenate([made.images[order], truth.images[found.nearest_index[order]]])
+    pairs = PictureSet(both, made.name, photographs=made.photographs)
+    sheets["nearest"] = _sheet(pairs, slice(None), len(order))
     copies = Copies(
         share=found.copies,
         threshold=found.threshold,
@@ -235,11 +320,24 @@ def _copies(truth: Pictures | None, made: Pictures | None) -> tuple[Copies | Non
     return copies, sheets
 
 
-def _reduced(pictures: Pictures) -> Pictures:
+def _sheet(pictures: PictureSet, rows: Any, columns: int = 10) -> bytes:
+    if pictures.photographs:
+        return photographs(pictures.images[rows], columns)
+    return mosaic(pictures.images[rows, 0], columns)
+
+
+def _reduced(pictures: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return pictures (N, C, Y, X) at the size at which copies are sought."""
     from skimage.transform import resize
 
-    side = min(SMALL, *pictures.shape[1:])
-    return np.stack([resize(p.astype(np.float64), (side, side), anti_aliasing=True) for p in pictures])
+    side = min(SMALL, *pictures.shape[2:])
+    layers = [resize(one.astype(np.float64), (side, side), anti_aliasing=True) for one in _layers(pictures)]
+    return np.stack(layers).reshape(*pictures.shape[:2], side, side)
+
+
+def _layers(pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return every channel of pictures (N, C, Y, X) as a picture, (N · C, Y, X)."""
+    return pictures.reshape(-1, *pictures.shape[2:])
 
 
 def _reference(values: npt.NDArray[Any], seed: int) -> Distances | None:
@@ -250,13 +348,16 @@ def _reference(values: npt.NDArray[Any], seed: int) -> Distances | None:
     return Distances.between(values[order[:half]], values[order[half : 2 * half]], seed)
 
 
-def _grid(truth: Pictures | None, made: Pictures | None) -> Grid | None:
-    sets = [s for s in (made, truth) if s is not None]
-    if len(sets) < 2 or any(len(s) < FEWEST_PICTURES or min(s.shape[1:]) < 2 * max(PERIODS) for s in sets):
+def _grid(truth: PictureSet | None, made: PictureSet | None) -> Grid | None:
+    sets = [one.images for one in (made, truth) if one is not None]
+    if len(sets) < 2 or any(len(s) < FEWEST_PICTURES or min(s.shape[2:]) < 2 * max(PERIODS) for s in sets):
         return None
-    found = grid_artefact(sets[0])
+    found = grid_artefact(_layers(sets[0]))
     return Grid(
-        generated=found.strength, period=found.period, real=grid_artefact(sets[1]).strength, found=found.found
+        generated=found.strength,
+        period=found.period,
+        real=grid_artefact(_layers(sets[1])).strength,
+        found=found.found,
     )
 
 
@@ -268,7 +369,3 @@ def _epochs(previews: str | Path | None) -> dict[str, Any] | None:
         "steps": list(change.names),
         "change": {str(side): [float(v) for v in values] for side, values in change.by_size.items()},
     }
-
-
-def _size(pictures: Pictures | None) -> str:
-    return "no size" if pictures is None else f"{pictures.shape[1]} x {pictures.shape[2]} px"

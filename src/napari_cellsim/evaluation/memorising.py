@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..base import CellSimError, JobToken
 from .feature_files import of_pictures
+from .picture_sets import drawn
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -46,7 +47,7 @@ def memorisation(generated: Any, real: Any, mirror: bool = True) -> Memorised:
 
     Parameters
     ----------
-    generated, real : array (N, Y, X), (M, Y, X)
+    generated, real : array (N, Y, X), (M, Y, X), or both with channels (N, C, Y, X)
         At one size, best reduced to about 32 px: at full size noise hides a copy. The real ones should be independent
         of each other; neighbouring frames of one movie make the threshold small and copies seem rare.
     mirror : bool
@@ -62,16 +63,10 @@ def memorisation(generated: Any, real: Any, mirror: bool = True) -> Memorised:
         If the sets are no stacks of pictures of one size, or there are fewer than 3 real ones.
     """
     made, truth = (np.asarray(pictures, dtype=np.float64) for pictures in (generated, real))
-    if (
-        made.ndim != 3
-        or truth.ndim != 3
-        or made.shape[1:] != truth.shape[1:]
-        or len(truth) < 3
-        or not len(made)
-    ):
+    if made.ndim not in (3, 4) or made.shape[1:] != truth.shape[1:] or len(truth) < 3 or not len(made):
         raise CellSimError(
-            f"Copies are sought among at least 3 real pictures (M, Y, X) of the size of the generated ones, but the "
-            f"shapes are {made.shape} and {truth.shape}."
+            "Copies are sought among at least 3 real pictures (M, Y, X) or (M, C, Y, X) of the size of the generated "
+            f"ones, but the shapes are {made.shape} and {truth.shape}."
         )
     distances, index = nearest(made, truth, mirror)
     among_real, _ = nearest(truth, mirror=mirror)
@@ -86,9 +81,9 @@ def nearest(
 
     Parameters
     ----------
-    pictures : array (N, Y, X)
-        Compared after standardising each.
-    others : array (M, Y, X), optional
+    pictures : array (N, Y, X) or (N, C, Y, X)
+        Compared after standardising each channel of each.
+    others : array (M, Y, X) or (M, C, Y, X), optional
         To compare with; without it, the other pictures themselves.
     mirror : bool
         Compare with mirror images about the vertical axis too.
@@ -113,8 +108,8 @@ def nearest(
 
 def _standardised(pictures: Any) -> npt.NDArray[np.float64]:
     x = np.asarray(pictures, dtype=np.float64)
-    centred = x - x.mean(axis=(1, 2), keepdims=True)
-    scaled: npt.NDArray[np.float64] = centred / np.maximum(centred.std(axis=(1, 2), keepdims=True), 1e-12)
+    centred = x - x.mean(axis=(-2, -1), keepdims=True)
+    scaled: npt.NDArray[np.float64] = centred / np.maximum(centred.std(axis=(-2, -1), keepdims=True), 1e-12)
     return scaled
 
 
@@ -192,13 +187,13 @@ def walk_steps(
     Parameters
     ----------
     model : Model
-        A Cell-GAN or an autoencoder.
+        A Cell-GAN, an MSG-GAN or an autoencoder.
     walks, steps : int
         Walks from one random picture to the next, and steps of each.
     seed : int
         Of the pictures.
     encoder : str or Model
-        Segmentation network whose features measure the steps.
+        Segmentation network whose features measure the steps; for photographs a classifier of specimens.
     device, token
         As for `generation.generate_job`.
 
@@ -213,6 +208,6 @@ def walk_steps(
         raise CellSimError(f"{walks} walks of {steps} steps show nothing: take at least 1 of at least 2.")
     ends = run(generate_job(model, walks + 1, seed, 1.0, "none", device=device, token=token))
     made = run(interpolate_job(model, ends, steps, device=device, token=token))
-    features = of_pictures(made.images[:, -1, 0], made.pixel_size, encoder, token)
+    features = of_pictures(drawn(model, made).described, made.pixel_size, encoder, token, device)
     found = path_steps(np.stack([features.values[k * steps : (k + 1) * steps + 1] for k in range(walks)]))
     return found._replace(extractor=features.extractor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,25 +111,77 @@ def class_probabilities(
     """
     import torch
 
-    from ..models.hardware import choose_device
-
-    names, chosen, token = class_names(model), choose_device(device), token or JobToken()
-    network = model.to(chosen).network.eval()
-    found = np.empty((max(1, samples), len(images), len(names)))
+    network, batches = _ready(model, images, device, token)
     with torch.inference_mode(), torch.random.fork_rng():
         torch.manual_seed(seed)
         for module in network.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.train(samples > 0)
         try:
-            for sample in range(len(found)):
-                for first in range(0, len(images), BATCH):
-                    token.check()
-                    batch = torch.from_numpy(images[first : first + BATCH]).to(chosen).float() / 127.5 - 1
-                    found[sample, first : first + BATCH] = network(batch).double().softmax(1).cpu().numpy()
+            found = [
+                np.concatenate([network(batch).double().softmax(1).cpu() for batch in batches()])
+                for _ in range(max(1, samples))
+            ]
         finally:
             network.eval()
-    return found if samples else found[0]
+    return np.stack(found) if samples else found[0]
+
+
+def classifier_features(
+    model: Model, images: npt.NDArray[np.uint8], *, device: str = "auto", token: JobToken | None = None
+) -> npt.NDArray[np.float32]:
+    """Describe photographs of specimens by what a classifier sees in them.
+
+    Parameters
+    ----------
+    model, images, device, token
+        As for `class_probabilities`.
+
+    Returns
+    -------
+    array (N, D)
+        Means and maxima of its last maps, which its head judges.
+
+    Notes
+    -----
+    They see what tells its classes apart, and may miss what does not. Numbers compare only with others of the same
+    classifier.
+    """
+    import torch
+
+    network, batches = _ready(model, images, device, token)
+    with torch.inference_mode():
+        return np.concatenate([network.features(batch).cpu() for batch in batches()])
+
+
+def _ready(
+    model: Model, images: npt.NDArray[np.uint8], device: str, token: JobToken | None
+) -> tuple[Any, Callable[[], Iterator[Any]]]:
+    """Return the network on its device, and what yields batches of pictures as it takes them."""
+    import torch
+
+    from ..models.hardware import choose_device
+
+    class_names(model)
+    channels, size = model.network.config.channels, model.card.input_size
+    if images.ndim != 4 or not len(images) or images.shape[1] != channels:
+        raise CellSimError(
+            f"The classifier {model.name!r} takes pictures (N, {channels}, Y, X), not an array of the shape "
+            f"{images.shape}: give one that was trained on such pictures."
+        )
+    if size and images.shape[2:] != size:
+        raise CellSimError(
+            f"The classifier {model.name!r} learnt pictures of {size[0]} x {size[1]} px, but these have "
+            f"{images.shape[2]} x {images.shape[3]} px: give one that was trained at their size."
+        )
+    chosen, check = choose_device(device), (token or JobToken()).check
+
+    def batches() -> Iterator[Any]:
+        for first in range(0, len(images), BATCH):
+            check()
+            yield torch.from_numpy(images[first : first + BATCH]).to(chosen).float() / 127.5 - 1
+
+    return model.to(chosen).network.eval(), batches
 
 
 def recognise(

@@ -39,11 +39,6 @@ def photographs(pictures: npt.NDArray[np.uint8], columns: int = COLUMNS) -> byte
     return _jpeg(sheet)
 
 
-def pairs(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> bytes:
-    """Return two rows of pictures (N, Y, X), one above the other."""
-    return mosaic(np.concatenate([above, below]), columns=len(above))
-
-
 def _tile(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     low, high = np.percentile(picture, [0.5, 99.5])
     grey = (255 * np.clip((picture - low) / max(float(high - low), 1e-12), 0, 1)).astype(np.uint8)
