@@ -3,7 +3,7 @@
 #   make test      run all tests
 #   make lint      ruff, mypy, import-linter, npe2
 #   make docs      build the documentation into docs/_build/html
-#   make bench     run the benchmarks and write benchmarks/results/
+#   make bench     run the benchmarks and write benchmarks/results/, but for those that train for an hour or more
 #   make kernels   compile the native kernels again and say what is active
 #   make clean     remove the environment and everything that was built
 # VENV=DIR uses another virtual environment; EDITABLE= installs a built wheel instead of a link to src/.
@@ -18,6 +18,11 @@ NATIVE   := $(wildcard CMakeLists.txt) $(shell find cmake src/napari_cellsim/_cu
 # A linked package needs a new build only when native code changes; a wheel when anything in it does.
 SOURCES  := pyproject.toml constraints.txt $(NATIVE) \
             $(if $(strip $(EDITABLE)),,$(shell find src -type f ! -name '*.pyc'))
+
+# what scripts and examples of the gallery import from each other
+SCRIPTPATH := src:scripts:benchmarks:benchmarks/forecast_quality:docs/gallery
+# they need a folder of their own; docs/explanation says how to call them
+LONG_BENCHMARKS := benchmarks/forecast_training.py benchmarks/gan_quality.py
 
 .PHONY: demo test lint docs bench kernels setup clean system
 .DEFAULT_GOAL := demo
@@ -42,6 +47,7 @@ lint: setup $(VENV)/.lint.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --exclude '*.md' .
 	MYPYPATH=src $(BIN)/mypy
+	MYPYPATH=$(SCRIPTPATH) $(BIN)/mypy --follow-imports=silent --exclude gpu_kernels scripts docs/gallery
 	PYTHONPATH=src $(BIN)/lint-imports
 	$(BIN)/npe2 validate --imports src/napari_cellsim/napari.yaml
 
@@ -51,7 +57,7 @@ docs: setup $(VENV)/.docs.stamp
 	@echo "Open docs/_build/html/index.html"
 
 bench: setup
-	@set -e; for file in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do \
+	@set -e; for file in $(filter-out benchmarks/_% $(LONG_BENCHMARKS),$(wildcard benchmarks/*.py)); do \
 		echo "== $$file"; sh scripts/with_display.sh $(BIN)/python $$file; done
 
 kernels: setup

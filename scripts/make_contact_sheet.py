@@ -11,6 +11,7 @@ mpl.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from napari_cellsim import phantom
@@ -26,13 +27,14 @@ NAMES = {
     "l_foot": "L-foot",
     "round": "round (ALCATRAS)",
 }
+TIGHT = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.0, hspace=0.0)
 GREYS = 56  # enough for the eye; keeps the file small
 
 
 def grey(picture: np.ndarray) -> np.ndarray:
     """Return the picture stretched to [0, 1] between its 0.5th and 99.5th percentile."""
     low, high = np.percentile(picture, (0.5, 99.5))
-    return np.clip((picture - low) / (high - low), 0, 1)
+    return np.asarray(np.clip((picture - low) / (high - low), 0, 1))
 
 
 def main() -> None:
@@ -41,9 +43,11 @@ def main() -> None:
     options = parser.parse_args()
     columns = len(PIXEL_SIZES) * len(PLANES)
     figure, axes = plt.subplots(
-        len(SEEDS), columns, figsize=(1.25 * columns, 1.22 * len(SEEDS) + 0.35), layout="constrained"
+        len(SEEDS),
+        columns,
+        figsize=(1.25 * columns, 1.22 * len(SEEDS) + 0.35),
+        layout=TIGHT,
     )
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.0, hspace=0.0)
     for line, (trap, seed) in enumerate(SEEDS.items()):
         row = axes[line]
         for block, pixel_size in enumerate(PIXEL_SIZES):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -43,13 +44,13 @@ def drawn_cell() -> np.ndarray:
     rim = np.exp(-(((radius - 1.0) / 0.16) ** 2))
     halo = np.exp(-(((radius - 1.32) / 0.14) ** 2))
     spot = np.exp(-(((x - 7.5) ** 2 + (y - 8.5) ** 2) / 5.0))
-    return np.clip(0.55 + 0.12 * (radius < 1) - 0.45 * rim + 0.25 * halo - 0.25 * spot, 0, 1)
+    return np.asarray(np.clip(0.55 + 0.12 * (radius < 1) - 0.45 * rim + 0.25 * halo - 0.25 * spot, 0, 1))
 
 
 def bump(centre: float, width: float) -> np.ndarray:
     """Return TAPS kernel weights that sum to one: a bump around tap ``centre``."""
     weights = np.exp(-0.5 * ((np.arange(TAPS) - centre) / width) ** 2)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def pixel_grid(ax: Axes, picture: np.ndarray, title: str) -> None:
@@ -74,7 +75,7 @@ def draw_frame(ax: Axes, frame: np.ndarray) -> None:
     )
     arrow = {"arrowstyle": "-|>", "color": ORANGE, "linewidth": 2, "shrinkA": 3, "shrinkB": 0}
     ax.annotate("", (x + u, y + v), (x, y), arrowprops=arrow)
-    label = {
+    label: dict[str, Any] = {
         "color": ORANGE,
         "fontweight": "bold",
         "path_effects": [withStroke(linewidth=3, foreground="white")],
@@ -139,7 +140,7 @@ def spatially_displaced_convolution() -> Figure:
     return figure
 
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "napari-cellsim",  # the same bytes each time, so that only real changes show in git
     "font.size": 11,
     "axes.titlesize": 11.5,

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 
 mpl.use("agg")
 
 import matplotlib.pyplot as plt
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from napari_cellsim import phantom
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "images" / "shell_contact_sheet.png"
 SIZE = 96
-COLUMNS = {"dark": 7, "bright": 3}
+COLUMNS: dict[Literal["dark", "bright"], int] = {"dark": 7, "bright": 3}
 SEEDS = {"dark": 3, "bright": 17}
+TIGHT = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.0, hspace=0.0)
 COLOURS = 256  # keeps the file small
 
 
@@ -28,9 +31,11 @@ def main() -> None:
     classes = phantom.SHELL_CLASSES
     columns = sum(COLUMNS.values())
     figure, axes = plt.subplots(
-        len(classes), columns, figsize=(0.98 * columns, 0.98 * len(classes)), layout="constrained"
+        len(classes),
+        columns,
+        figsize=(0.98 * columns, 0.98 * len(classes)),
+        layout=TIGHT,
     )
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.0, hspace=0.0)
     first = 0
     for ground, count in COLUMNS.items():
         shells = phantom.simulate_shells(

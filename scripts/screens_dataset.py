@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+from screens import exchange, settle
 
 from napari_cellsim import phantom
 
@@ -39,14 +39,10 @@ def _chip() -> Path:
     return root
 
 
-def _find(viewer: Any, forecast: Any, settle: Callable[..., None]) -> Any:
+def _find(viewer: Any, forecast: Any) -> Any:
     """Put the Dataset dock in the place of the Forecast dock and find the traps."""
-    from qtpy.QtCore import Qt
-
-    viewer.window.remove_dock_widget(forecast.parent())
     viewer.layers.clear()
-    _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Dataset")
-    dock.window().resizeDocks([dock.parent()], [380], Qt.Orientation.Horizontal)
+    dock = exchange(viewer, forecast, "Dataset", width=380)
     dock.open(_chip()).wait()
     find = dock._view.find
     find.pixel_size.value, find.interval.value = _PIXEL, _INTERVAL
@@ -56,9 +52,9 @@ def _find(viewer: Any, forecast: Any, settle: Callable[..., None]) -> Any:
     return dock
 
 
-def dataset_find(viewer: Any, forecast: Any, settle: Callable[..., None]) -> None:
+def dataset_find(viewer: Any, forecast: Any) -> None:
     """Show the traps of a position, one of them deleted by hand."""
-    dock = _find(viewer, forecast, settle)
+    dock = _find(viewer, forecast)
     layer = viewer.layers["traps"]
     layer.selected_data = {8}
     layer.remove_selected()
@@ -66,9 +62,9 @@ def dataset_find(viewer: Any, forecast: Any, settle: Callable[..., None]) -> Non
     settle()
 
 
-def dataset_review(viewer: Any, forecast: Any, settle: Callable[..., None]) -> None:
+def dataset_review(viewer: Any, forecast: Any) -> None:
     """Show the review of the crops, after the rules and some keys."""
-    dock = _find(viewer, forecast, settle)
+    dock = _find(viewer, forecast)
     dock.crop(Path(tempfile.mkdtemp()) / "chip 12-crops.zarr", 160).wait()
     dock.show_tab("Review")
     dock.set_window_length(4).wait()

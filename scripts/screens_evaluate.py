@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import tifffile
+from qtpy.QtTest import QTest
+from screens import exchange, settle
 
 from napari_cellsim import phantom
 
@@ -15,21 +16,9 @@ _MOVIES, _FRAMES, _SIDE = 5, 14, 192
 _WIDTH = 470
 
 
-def _open(viewer: Any, forecast: Any, tab: str, settle: Callable[..., None]) -> Any:
-    """Put the Evaluate dock in the place of the Forecast dock."""
-    from qtpy.QtCore import Qt
-
-    viewer.window.remove_dock_widget(forecast.parent())
-    _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Evaluate")
-    dock.show_tab(tab)
-    dock.window().resizeDocks([dock.parent()], [_WIDTH], Qt.Orientation.Horizontal)
-    settle()
-    return dock
-
-
-def evaluate_forecast(viewer: Any, forecast: Any, settle: Callable[..., None]) -> None:
+def evaluate_forecast(viewer: Any, forecast: Any) -> None:
     """Show how well the bundled model forecasts five simulated movies, which did not train it."""
-    dock = _open(viewer, forecast, "Forecast", settle)
+    dock = exchange(viewer, forecast, "Evaluate", tab="Forecast", width=_WIDTH)
     folder = Path(tempfile.mkdtemp())
     for number in range(_MOVIES):
         movie = phantom.simulate(frames=_FRAMES, seed=900 + number, size=_SIDE)
@@ -52,11 +41,9 @@ def evaluate_forecast(viewer: Any, forecast: Any, settle: Callable[..., None]) -
     settle(1)
 
 
-def evaluate_blind(viewer: Any, forecast: Any, settle: Callable[..., None]) -> Any:
+def evaluate_blind(viewer: Any, forecast: Any) -> Any:
     """Show a blind test after some answers; returns its window."""
-    from qtpy.QtTest import QTest
-
-    dock = _open(viewer, forecast, "Blind test", settle)
+    dock = exchange(viewer, forecast, "Evaluate", tab="Blind test", width=_WIDTH)
     folder = Path(tempfile.mkdtemp()) / "blind test"
     dock.make_test(folder, each=20, seed=3).wait()
     dock._view.blind.folder.value = str(folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from screens import settle
+
 from napari_cellsim.gui import model_list
 from napari_cellsim.gui.forecast_answer import can_sample, has_uncertainty
 
@@ -18,7 +20,7 @@ def _choose(dock: Any, wanted: Callable[[Any], bool]) -> None:
     dock.choose_model(found[0])
 
 
-def samples(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
+def samples(viewer: Any, dock: Any) -> None:
     """Show four possible futures, the third of them in its fourth frame."""
     _choose(dock, can_sample)
     dock._form.answers.answer.value = "sample"
@@ -30,7 +32,7 @@ def samples(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
     settle()
 
 
-def uncertainty(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
+def uncertainty(viewer: Any, dock: Any) -> None:
     """Show the uncertainty of the fifth frame over the frame."""
     _choose(dock, has_uncertainty)
     dock._form.overlays["uncertainty"].value = True
@@ -40,7 +42,7 @@ def uncertainty(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
     settle()
 
 
-def adapted(viewer: Any, dock: Any, settle: Callable[..., None], minutes: float) -> None:
+def adapted(viewer: Any, dock: Any, minutes: float) -> None:
     """Show what came of adapting."""
     viewer.dims.set_point(0, 140.0)
     dock._view.adapt.minutes.value = minutes

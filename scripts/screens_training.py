@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from screens import exchange, settle
 
 from napari_cellsim.gui import settings
 from napari_cellsim.training import supervision
@@ -22,16 +23,12 @@ def _data(folder: Path) -> Path:
     return folder
 
 
-def open_train(viewer: Any, forecast: Any, settle: Callable[..., None]) -> Any:
+def open_train(viewer: Any, forecast: Any) -> Any:
     """Put the Train dock in the place of the Forecast dock, ready to train a segmentation."""
-    viewer.window.remove_dock_widget(forecast.parent())
     supervision.NICENESS = 0  # else the picture waits for whatever else this machine does
     home = Path(tempfile.mkdtemp())
     settings.train_settings().runs_folder = str(home / "CellSim runs")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-cellsim", "Train")
-    from qtpy.QtCore import Qt
-
-    dock.window().resizeDocks([dock.parent()], [350], Qt.Orientation.Horizontal)
+    dock = exchange(viewer, forecast, "Train", width=350)
     form = dock.form
     form.what.value = next(choice for choice in form.what.choices if choice.recipe == "segmentation")
     form.folder.value = str(_data(home / "chip 12"))
@@ -39,7 +36,7 @@ def open_train(viewer: Any, forecast: Any, settle: Callable[..., None]) -> Any:
     return dock
 
 
-def train_dock(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
+def train_dock(dock: Any) -> None:
     """Show a new training with the expected time, measured by a probe."""
     dock.form.unit.value = "epochs"
     dock.form.amount.value = 40
@@ -48,7 +45,7 @@ def train_dock(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
     settle()
 
 
-def train_running(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
+def train_running(viewer: Any, dock: Any) -> None:
     """Show a training that has done some hundred steps."""
     form = dock.form
     form.what.value = next(choice for choice in form.what.choices if choice.recipe == "segmentation")
@@ -69,7 +66,7 @@ def train_running(viewer: Any, dock: Any, settle: Callable[..., None]) -> None:
     settle()
 
 
-def finish(dock: Any, settle: Callable[..., None]) -> None:
+def finish(dock: Any) -> None:
     """Cancel what is running, and wait for it."""
     if dock.follower.running_name:
         dock.cancel()

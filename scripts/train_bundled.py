@@ -286,7 +286,8 @@ def spread(model: Model, factor: float) -> Model:
 
     The styles are linear in w, so the factor goes into their weights and the mean into their biases.
     """
-    generator, mapping = (model.networks[role] for role in ("cellgan", "mapping"))
+    generator = model.networks["cellgan"]
+    mapping: Any = model.networks["mapping"]
     codes = torch.randn(20_000, mapping.config.latent, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         mean = mapping(codes).mean(0)

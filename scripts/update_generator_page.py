@@ -193,8 +193,8 @@ def about() -> str:
         if name not in entries:
             continue
         entry = entries[name]
-        card, side = entry.card, entry.card.input_size[0]
-        encoder = card.training.get("encoder")
+        card, (side, _) = entry.card, entry.card.input_size or (0, 0)
+        encoder: Any = card.training.get("encoder")
         extra = f", its encoder for {thousands(encoder['images_shown'])}" if encoder else ""
         lines.append(
             f"- `{name}` ({what}): {side} × {side} px at {card.pixel_size:g} µm per px, "
@@ -263,7 +263,7 @@ def draw(data: Path) -> None:
 def standardised(pictures: np.ndarray) -> np.ndarray:
     """Return pictures (N, Y, X) with mean 0 and standard deviation 1 each, as those of the store have."""
     mean = pictures.mean((1, 2), keepdims=True)
-    return (pictures - mean) / pictures.std((1, 2), keepdims=True)
+    return np.asarray((pictures - mean) / pictures.std((1, 2), keepdims=True))
 
 
 def main() -> None:

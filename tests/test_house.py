@@ -143,3 +143,15 @@ def test_readme_opens_with_a_picture() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     first = next(line for line in text.splitlines()[1:] if line.strip())
     assert re.match(r"!\[.{20,}\]\(docs/images/.+\)$", first)
+
+
+def test_make_bench_leaves_out_what_must_be_told_more() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.search(r"^LONG_BENCHMARKS := (.+)$", makefile, re.MULTILINE)
+    assert named is not None
+    needy = {
+        f"benchmarks/{path.name}"
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if "required=True" in path.read_text(encoding="utf-8")
+    }
+    assert needy == set(named[1].split())
