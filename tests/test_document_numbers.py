@@ -1,4 +1,4 @@
-"""Measured numbers that stand in running text are those of benchmarks/results."""
+"""Numbers that stand in running text are those of benchmarks/results, of the model cards and of the networks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
+
+from napari_cellsim import nets
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -83,17 +86,65 @@ def unsupervised_flow() -> Iterator[str]:
     )
 
 
+def weights(name: str, preset: str, **options: Any) -> float:
+    """Return the number of weights of a network; on a device where they take no memory."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in nets.create(name, preset, **options).parameters())
+
+
+def cellgan_sizes() -> Iterator[str]:
+    rows = ("generator", "mapping", "encoder", "discriminator", "autoencoder")
+    for row in rows:
+        name = "vae" if row == "autoencoder" else f"cellgan_{row}"
+        options = {} if row == "mapping" else {"size": 256}
+        thesis, lite = (weights(name, preset, **options) / 1e6 for preset in ("thesis", "lite"))
+        unit = " weights" if row == "generator" else ""
+        yield f"| {row} | {thesis:.2f} million{unit} | {lite:.2f} million |"
+
+
+def msggan_sizes() -> Iterator[str]:
+    for row in ("generator", "discriminator"):
+        small, large, lite = (
+            weights(f"msggan_{row}", preset, size=size) / 1e6
+            for preset, size in (("thesis", 32), ("thesis", 128), ("lite", 64))
+        )
+        unit = " weights" if row == "generator" else ""
+        yield f"| {row} | {small:.2f} million{unit} | {large:.2f} million | {lite:.2f} million |"
+
+
+def classifier_sizes() -> Iterator[str]:
+    lite, large = (weights("classifier", preset) for preset in ("lite", "large"))
+    yield f"(`lite`: {round(lite, -3):,}, `large`: {large / 1e6:.1f} million)".replace(",", " ", 1)
+
+
+def simvp_sizes() -> Iterator[str]:
+    yield f"| weights | {weights('simvp', 'lite') / 1e6:.2f} million | {weights('simvp', 'paper') / 1e6:.1f} million |"
+
+
+def pwcnet_sizes() -> Iterator[str]:
+    thesis, lite = (
+        f"{n:,}".replace(",", " ")
+        for n in (weights("pwcnet", "thesis"), round(weights("pwcnet", "lite"), -3))
+    )
+    yield f"exactly the {thesis} parameters of the published PWCDCNet; the lite one has {lite}."
+
+
 REAL_MOVIES = ("trap_alcatras_dic_part1_T058", "colony_phylocell_phase_T100")
 PAGES = {
     "explanation/architecture.md": sdc,
+    "explanation/augmentation_study.md": classifier_sizes,
+    "explanation/how_cellgan_works.md": cellgan_sizes,
+    "explanation/how_msggan_works.md": msggan_sizes,
     "explanation/phantom.md": phantom,
     "how_to/build_a_dataset.md": crops,
     "how_to/train_on_your_movies.md": unsupervised_flow,
+    "reference/models.md": pwcnet_sizes,
+    "reference/run_toml.md": simvp_sizes,
 }
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_numbers_in_the_text_were_measured(page: str) -> None:
+def test_numbers_in_the_text_are_true(page: str) -> None:
     text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
     for sentence in PAGES[page]():
         assert sentence in text
