@@ -132,6 +132,19 @@ def test_networks_as_flow_and_segmentation() -> None:
     assert forecast.provenance["segmentation"]["hash"] == masks.hash
 
 
+@pytest.mark.parametrize(("sees", "seen"), [("frames", (128, 128)), ("all", (64, 64))])
+def test_cells_in_predicted_frames_are_sought_on_the_grid_of_the_network_that_finds_them(sees, seen) -> None:
+    finder = Model.create("s", "unet", "lite", card=ModelCard(pixel_size=0.1))
+    model = Model.create("m", "sdcnet", "lite", card=ModelCard(pixel_size=0.2), sees=sees)
+    sizes = []
+    finder.network.register_forward_pre_hook(lambda _, given: sizes.append(tuple(given[0].shape[-2:])))
+    movie = make_movie(size=(64, 64), pixel_size=0.2)
+    forecast = predict(movie, model, steps=2, flow="classical", segmentation=finder)
+    assert forecast.segmentation.shape == (2, 64, 64)
+    assert sizes
+    assert set(sizes) == {seen}
+
+
 def test_given_flow_and_labels() -> None:
     movie = make_movie()
     labels = np.zeros((48, 56), int)

@@ -167,15 +167,28 @@ def segmentation_function(
 ) -> tuple[SegmentFunction | None, dict[str, Any]]:
     """Return the segmentation function of a source and what provenance should say about it.
 
-    A network that sees frames alone names no partner; the bundled U-Net then finds the cells in what it has predicted.
+    A network that sees frames alone names no partner; the bundled U-Net then finds the cells in what it has predicted,
+    on the grid that it was itself trained on. A partner has learned on the grid of its model.
     """
     if isinstance(source, np.ndarray):
         return None, {"source": "labels"}
     if isinstance(source, str) and source == "none":
         return None, {"source": "none"}
     partner = cell_finder(model) if isinstance(source, str) else source
-    network = partner.network.to(device).eval()
-    return network_segmentation(network, tile, token), {"source": partner.name, "hash": partner.hash}
+    segment = network_segmentation(partner.network.to(device).eval(), tile, token)
+    if frames_only(model):
+        segment = _on_own_grid(segment, partner.card.zoom(model.card.pixel_size))
+    return segment, {"source": partner.name, "hash": partner.hash}
+
+
+def _on_own_grid(segment: SegmentFunction, zoom: float) -> SegmentFunction:
+    """Let a segmentation see frames whose pixels are `zoom` times as large as its own on its own grid."""
+
+    def resampled(frame: Tensor) -> Tensor:
+        grids = Grids.match(frame.shape[-2], frame.shape[-1], zoom)
+        return grids.maps_to_movie(segment(grids.images_to_model(frame)))
+
+    return resampled
 
 
 def past_maps(
