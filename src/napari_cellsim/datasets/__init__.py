@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .measures import Measures, MeasureTable, measure_job
     from .orders import CropOrder
     from .parts import PartPictures, part_pictures
-    from .specimens import Specimens, class_names, read_specimens, read_specimens_job
+    from .specimen_folders import class_names
+    from .specimens import Specimens, read_specimens, read_specimens_job
     from .splits import Split, check_leaks, make_split
     from .store import CropSequence, CropStore
     from .templates import TrapTemplate
@@ -47,7 +48,7 @@ _HOME = {
     "Traps": "finding",
     "Window": "timewindows",
     "check_leaks": "splits",
-    "class_names": "specimens",
+    "class_names": "specimen_folders",
     "crop_job": "cropping",
     "find_traps": "finding",
     "find_traps_job": "finding",

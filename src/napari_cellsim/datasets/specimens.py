@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..base import CellSimError, Clock, Event, JobToken, run
 from ..data import atomic_path
 from .own_files import reading
-from .specimen_files import SUFFIXES, Photograph, grey, read_photograph
+from .specimen_files import Photograph, grey, read_photograph
+from .specimen_folders import counted, find_photographs
 from .specimen_splits import check_enough, check_fractions, check_specimen_leaks, deal_specimens
 from .splits import PARTS
 
@@ -210,17 +211,17 @@ def read_specimens_job(
     root = Path(folder).expanduser()
     shares = check_fractions(fractions)
     colour = _checked(size, channels, fit, background)
-    names, files, notes = _found(root)
+    token = token or JobToken()
+    names, files, notes = find_photographs(root, token)
     kept = None
     if split is not None:
         kept, seed = _split_file(Path(split), root, {path for _, path in files})
         left_out = len(files) - len(kept)
         files = [(label, path) for label, path in files if path in kept]
-        notes += [f"{_number(left_out, 'picture')} not named in the split left out."] * (left_out > 0)
+        notes += [f"{counted(left_out, 'picture')} not named in the split left out."] * (left_out > 0)
     else:
         for label, name in enumerate(names):  # before much is read
             check_enough(name, sum(own == label for own, _ in files))
-    token = token or JobToken()
     clock = Clock(len(files), "reading pictures")
     images = np.empty((len(files), channels, size, size), np.uint8)
     deep: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -240,16 +241,16 @@ def read_specimens_job(
     keys = _keys(root, files, likenesses, names)
     if deep:
         white = next(limit for limit in (1023, 4095, 16383, 65535) if limit >= white)
-        notes.append(f"{_number(len(deep), 'picture')} of more than 8 bits: {white} is white.")
+        notes.append(f"{counted(len(deep), 'picture')} of more than 8 bits: {white} is white.")
         for row, (square, ground) in deep.items():
             square[:3] *= 65535 / white
             lit = ground * np.float32(65535 / white) if colour is None else colour
             images[row] = _laid(square, lit, channels)
-    notes += [f"{_number(count, 'picture')} {what}." for what, count in sorted(seen.items())]
+    notes += [f"{counted(count, 'picture')} {what}." for what, count in sorted(seen.items())]
     doubles = len(keys) - len(set(keys))
     if doubles:
         notes.append(
-            f"{_number(doubles, 'picture')} identical with another of the class, kept in one part with it."
+            f"{counted(doubles, 'picture')} identical with another of the class, kept in one part with it."
         )
     labels = np.array([label for label, _ in files], np.int64)
     paths = tuple(path for _, path in files)
@@ -259,11 +260,6 @@ def read_specimens_job(
         parts = {p: np.array([r for r, path in enumerate(paths) if kept[path] == p], np.int64) for p in PARTS}
     check_specimen_leaks(parts, keys, paths)
     return Specimens(root, images, labels, names, paths, keys, parts, seed, tuple(notes))
-
-
-def class_names(folder: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Return the classes of a folder of photographs; refuses what `read_specimens` refuses before it reads any."""
-    return _found(Path(folder).expanduser())[0]
 
 
 def _checked(size: int, channels: int, fit: str, background: Background) -> NDArray[np.float32] | None:
@@ -288,52 +284,6 @@ def _checked(size: int, channels: int, fit: str, background: Background) -> NDAr
             "0 to 1."
         )
     return values
-
-
-def _found(root: Path) -> tuple[tuple[str, ...], list[tuple[int, str]], list[str]]:
-    """Return the classes, the class and relative path of each picture, and notes."""
-    if not root.is_dir():
-        raise CellSimError(f"There is no folder {root}: give one that holds a folder of pictures per class.")
-    visible = sorted(p for p in root.iterdir() if not p.name.startswith((".", "__")))
-    folders = [p for p in visible if p.is_dir()]
-    loose = [p for p in visible if p.is_file()]
-    pictures = [p for p in loose if p.suffix.lower() in SUFFIXES]
-    if not folders and not pictures:
-        raise CellSimError(
-            f"The folder {root} holds no pictures: put JPEG, PNG or TIFF files into a folder per class."
-        )
-    notes = []
-    if folders:
-        if pictures:
-            notes.append(f"{_number(len(pictures), 'picture')} beside the class folders left out.")
-        homes = folders
-    else:
-        homes = [root]
-    files: list[tuple[int, str]] = []
-    others: list[str] = []
-    for label, home in enumerate(homes):
-        own = [p for p in sorted(home.rglob("*")) if p.is_file() and not _hidden(p.relative_to(root))]
-        chosen = [p.relative_to(root).as_posix() for p in own if p.suffix.lower() in SUFFIXES]
-        others += [p.name for p in own if p.suffix.lower() not in SUFFIXES]
-        if not chosen:
-            raise CellSimError(
-                f"The class {home.name} is empty: put JPEG, PNG or TIFF pictures into {home}, or delete it."
-            )
-        files += [(label, path) for path in chosen]
-    if others:
-        notes.append(
-            f"{_number(len(others), 'file')} that is no JPEG, PNG or TIFF left out, such as {others[0]}."
-        )
-    names = tuple(home.name if folders else root.absolute().name for home in homes)
-    return names, files, notes
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith((".", "__")) for part in path.parts)
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _remarks(picture: Photograph, size: int, fit: str, channels: int) -> list[str]:

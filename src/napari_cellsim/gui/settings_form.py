@@ -48,9 +48,14 @@ class SettingField:
 
 
 def fields_of(
-    schema: dict[str, Any], path: tuple[str, ...] = (), top: dict[str, Any] | None = None
+    schema: dict[str, Any],
+    path: tuple[str, ...] = (),
+    top: dict[str, Any] | None = None,
+    defaults: dict[str, Any] | None = None,
 ) -> Iterator[Any]:
     """Yield the fields of a schema, those of nested models in their place.
+
+    Where one of several models may stand, it is the first that knows all that `defaults` say there.
 
     Parameters
     ----------
@@ -60,14 +65,22 @@ def fields_of(
         Where it lies.
     top : dict
         The whole schema, which holds the definitions.
+    defaults : dict
+        Nested values, see above.
     """
     top = schema if top is None else top
     sentences = attribute_sentences(schema.get("description", ""))
     for name, own in schema.get("properties", {}).items():
-        reference = own.get("$ref") or next((part.get("$ref") for part in own.get("allOf", [])), None)
-        inner = top.get("$defs", {}).get(reference.rpartition("/")[2], {}) if reference else {}
+        stated = (defaults or {}).get(name)
+        stated = stated if isinstance(stated, dict) else {}
+        kinds = [own, *own.get("allOf", []), *own.get("anyOf", []), *own.get("oneOf", [])]
+        models = [
+            top.get("$defs", {}).get(one["$ref"].rpartition("/")[2], {}) for one in kinds if "$ref" in one
+        ]
+        knowing = [model for model in models if set(stated) <= set(model.get("properties", {}))]
+        inner = next(iter([*knowing, *models]), {})
         if inner.get("type") == "object":
-            yield from fields_of(inner, (*path, name), top)
+            yield from fields_of(inner, (*path, name), top, stated)
         else:
             nothing = {} if own.get("type") == "object" else None
             yield SettingField(
@@ -96,7 +109,7 @@ class SettingsForm(QWidget):
         super().__init__()
         self._rows: dict[tuple[str, ...], tuple[ValueWidget, Any]] = {}
         groups: dict[str, list[ValueWidget]] = {}
-        for found in fields_of(schema):
+        for found in fields_of(schema, defaults=defaults):
             if ".".join(found.path) in hidden:
                 continue
             default = _look_up(defaults, found.path, found.default)

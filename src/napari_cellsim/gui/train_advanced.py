@@ -9,8 +9,9 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from ..training.config import FitConfig
 from ..training.describing import Catalogue
 from .settings_form import SettingsForm
-from .train_choices import TrainChoice
+from .train_choices import SPECIMENS, TrainChoice
 from .train_request import FIT_DEFAULTS, merged, suggestion
+from .train_specimens import HIDDEN
 from .widgets import line, say, section
 
 _RECIPE_HIDDEN = {"data.folder", "preset", "stage", "start", "model", "model_name"}
@@ -61,7 +62,8 @@ class TrainAdvanced:
 
     def fill(self, settings: dict[str, Any], fit: dict[str, Any]) -> None:
         """Show the settings of an earlier run."""
-        self._kept = (_without(settings, _RECIPE_HIDDEN), _without(fit, _FIT_HIDDEN))
+        hidden = _RECIPE_HIDDEN if self._chosen is None else _hidden(self._chosen[0])
+        self._kept = (_without(settings, hidden), _without(fit, _FIT_HIDDEN))
         if self._forms is not None:
             for shown, values in zip(self._forms, self._kept, strict=True):
                 shown.show_values(values)
@@ -87,9 +89,10 @@ class TrainAdvanced:
         choice, preset, stage = self._chosen
         schema = self._catalogue.schemas.get(choice.recipe, {})
         base = merged(suggestion(self._catalogue, choice, preset, stage), choice.settings)
-        hidden = _RECIPE_HIDDEN | {name for name in choice.settings if not name.endswith("_model")}
+        hidden = _hidden(choice) | {name for name in choice.settings if not name.endswith("_model")}
         recipe = SettingsForm(schema, base, hidden, "Recipe")
-        run = SettingsForm(FitConfig.model_json_schema(), FIT_DEFAULTS, _FIT_HIDDEN, "Run")
+        usual = merged(FIT_DEFAULTS, choice.fit)
+        run = SettingsForm(FitConfig.model_json_schema(), usual, _FIT_HIDDEN, "Run")
         self._forms, self._built = (recipe, run), self._chosen
         for shown, values in zip(self._forms, self._kept, strict=True):
             if values:
@@ -102,6 +105,11 @@ class TrainAdvanced:
             self._column.removeWidget(shown)
             shown.deleteLater()
         self._forms, self._built = None, None
+
+
+def _hidden(choice: TrainChoice) -> set[str]:
+    """Return what is chosen in the first tab's other controls."""
+    return _RECIPE_HIDDEN | (HIDDEN if choice.needs == SPECIMENS else set())
 
 
 def _without(values: dict[str, Any], hidden: set[str], path: str = "") -> dict[str, Any]:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-MOVIES, CLASSES, FLOW, PICTURES = "movies", "classes", "flow", "pictures"
-"""What a recipe learns from: plain movies, movies with classes of pixels, with known motion, or single pictures."""
+MOVIES, CLASSES, FLOW, PICTURES, SPECIMENS = "movies", "classes", "flow", "pictures", "specimens"
+"""What a recipe learns from: plain movies, movies with classes of pixels, with known motion, pictures of them, or
+photographs in one folder per class."""
+PRESETS = {"lite – small, for a processor": "lite", "thesis – full size, for a graphics card": "thesis"}
+_OF_PHOTOGRAPHS = {
+    "channels",
+    "classes",
+    "fit",
+    "background",
+    "split",
+    "split_seed",
+}  # settings of their data alone
 
 
 @dataclass(frozen=True)
@@ -22,9 +32,13 @@ class TrainChoice:
     kind : str
         Kind of the resulting model, which is also what a training can start from.
     needs : str
-        One of `MOVIES`, `CLASSES`, `FLOW`, `PICTURES`.
+        One of `MOVIES`, `CLASSES`, `FLOW`, `PICTURES`, `SPECIMENS`.
     settings : dict
         Settings in which the choice differs from the recipe's own ones.
+    fit : dict
+        Settings of the run in which it differs from what the dock offers otherwise.
+    presets : dict
+        Sizes of the network by what they are called.
     stages : dict
         Settings' value by what a stage is called; empty for a recipe without stages.
     stage : str
@@ -33,6 +47,8 @@ class TrainChoice:
         Bundled model to start from; "" for fresh weights.
     generator : bool
         Whether a finished generator is needed, whose file is the setting `model`.
+    one_class : bool
+        Whether one class of specimens can be learnt alone.
     """
 
     title: str
@@ -41,10 +57,13 @@ class TrainChoice:
     kind: str
     needs: str
     settings: dict[str, Any] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
+    presets: dict[str, str] = field(default_factory=lambda: PRESETS)
     stages: dict[str, str] = field(default_factory=dict)
     stage: str = ""
     start: str = ""
     generator: bool = False
+    one_class: bool = False
 
 
 CHOICES = (
@@ -110,12 +129,43 @@ CHOICES = (
         "vae",
         PICTURES,
     ),
+    TrainChoice(
+        "Generator of specimens (MSG-GAN)",
+        "Learns to invent photographs of single specimens – shells, grains, pollen – from a folder with one folder of "
+        "pictures per class; a model of the Generate dock.",
+        "msggan",
+        "msggan",
+        SPECIMENS,
+        fit={"average": 0.999, "export": "best"},
+        one_class=True,
+    ),
+    TrainChoice(
+        "Generator of specimens (Cell-GAN)",
+        "The same with another network, which has styles to mix and edit, noise and truncation; slower to train.",
+        "cellgan",
+        "cellgan",
+        SPECIMENS,
+        settings={"data": {"channels": 3}},
+        fit={"average": 0.998, "export": "best"},
+        one_class=True,
+    ),
+    TrainChoice(
+        "Classifier of specimens",
+        "Learns to tell the classes of your photographs apart; ends early when it gets no better.",
+        "classifier",
+        "classifier",
+        SPECIMENS,
+        fit={"average": 0.0, "validate_every": 20, "patience": 10, "export": "best"},
+        presets={"lite – small, for a processor": "lite", "large – for a graphics card": "large"},
+    ),
 )
 
 
 def choice_of(recipe: str, settings: dict[str, Any]) -> TrainChoice:
     """Return the choice that a ``run.toml`` belongs to: the one of its recipe that shares most settings with it."""
+    photographs = bool(_OF_PHOTOGRAPHS & set(settings.get("data", {})))
     fitting = [choice for choice in CHOICES if choice.recipe == recipe]
+    fitting = [choice for choice in fitting if (choice.needs == SPECIMENS) == photographs] or fitting
     if not fitting:
         return TrainChoice(recipe, "A recipe without a description.", recipe, "", MOVIES)
     return max(fitting, key=lambda c: sum(1 if settings.get(n) == v else -1 for n, v in c.settings.items()))

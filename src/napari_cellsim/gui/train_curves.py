@@ -19,6 +19,7 @@ class Curves:
         """Forget everything."""
         self.last: StepLogged | None = None
         self.finished: Finished | None = None
+        self.metrics: dict[str, float] = {}
         self._train: dict[str, tuple[list[int], list[float]]] = {}
         self._validation: dict[str, tuple[list[int], list[float]]] = {}
 
@@ -29,6 +30,7 @@ class Curves:
                 self.last = event
                 _append(self._train, event.step, event.losses)
             elif isinstance(event, Validated):
+                self.metrics = event.metrics
                 _append(self._validation, event.step, event.metrics)
             elif isinstance(event, Finished):
                 self.finished = event

@@ -6,10 +6,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from ..base import CellSimError, JobToken, Progress
+from ..base import CellSimError, Event, JobToken, Progress
 from .forecast_work import open_movie
-from .train_choices import CLASSES, FLOW
+from .train_choices import CLASSES, FLOW, PICTURES, SPECIMENS
 from .train_request import LAYERS, SIMULATED, STORE, DataRequest
+from .train_specimen_look import look_job, specimen_folder
 
 _SHARE = 5  # of so many simulated movies one is for validation
 _FRAMES = 12
@@ -18,7 +19,7 @@ _PARTS = {"train": "to train on", "validation": "to validate on"}
 
 
 def describe_data(data: DataRequest, needs: str) -> str:
-    """Return a sentence on the data.
+    """Return a sentence on the data; photographs of specimens are looked at by `look_job`.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def describe_data(data: DataRequest, needs: str) -> str:
 
 def provide_data(
     data: DataRequest, needs: str, folder: Path, token: JobToken, *, few: bool = False
-) -> Generator[Progress, None, Path]:
+) -> Generator[Event, None, Path]:
     """Return the folder to train on, after writing what is to be learnt from into `folder` if it lies nowhere yet.
 
     Parameters
@@ -67,6 +68,9 @@ def provide_data(
     CellSimError
         If it cannot be learnt from.
     """
+    if needs == SPECIMENS:
+        yield from look_job(data, token)
+        return specimen_folder(data)
     describe_data(data, needs)
     if data.source == STORE:
         return Path(data.folder).expanduser().resolve()
@@ -118,7 +122,12 @@ def _describe_folder(folder: str, needs: str) -> str:
         if missing:
             raise CellSimError(
                 f"{root} is no training data: it has no sequences in its subfolder {missing[0]}; choose a dataset of "
-                "the Dataset dock (.zarr) or a folder with the subfolders train and validation."
+                "the Dataset dock (.zarr) or a folder with the subfolders train and validation"
+                + (
+                    "; photographs in a folder per class are for the choices of specimens."
+                    if needs == PICTURES
+                    else "."
+                )
             )
     words, shapes, pixel_sizes = [], [], set()
     for part, purpose in _PARTS.items():

@@ -19,10 +19,12 @@ from .forecast_request import LayerSnapshot
 from .jobs import Finish, Job, JobFactory, start_job
 from .links import Links
 from .scout import Question, facts_question
+from .train_choices import SPECIMENS
 from .train_close import Answer, CloseGuard
 from .train_data import describe_data
 from .train_follower import TrainFollower
 from .train_request import LAYERS, STORE
+from .train_specimen_look import SpecimensSeen, look_job
 from .train_view import TrainView
 from .widgets import say
 
@@ -114,7 +116,9 @@ class TrainDock(QWidget):
         request = self.form.request()
         say(self._view.probe_line, "")
         return self._start(
-            lambda token: work.probe_job(request, token), "Trying out the training", self._show_probe
+            lambda token: work.probe_job(request, token),
+            "Trying out the training",
+            lambda found: self._show_probe(found, each=request.data.each),
         )
 
     def resume(self, run: str | Path) -> Job:
@@ -198,8 +202,8 @@ class TrainDock(QWidget):
         self._view.show_tab("Progress")
         self.form.suggest_name(started.run)
 
-    def _show_probe(self, found: Probe) -> Iterator[None]:
-        self._view.show_probe(found)
+    def _show_probe(self, found: Probe, *, each: bool) -> Iterator[None]:
+        self._view.show_probe(found, each=each)
         yield
 
     # ---- following controls, viewer and disk ----
@@ -208,7 +212,9 @@ class TrainDock(QWidget):
         form, view, runs = self.form, self._view, self._list
         for box in (form.what, form.source, form.folder, form.labels, form.channel, form.plane, form.number):
             box.changed.connect(self._data_changed)
-        for box in (form.pixel_size, form.interval):
+        for box in (form.pixel_size, form.interval, form.specimens.size, form.specimens.channels):
+            box.changed.connect(self._data_changed)
+        for box in (form.specimens.fit, form.specimens.background):
             box.changed.connect(self._data_changed)
         form.movie.changed.connect(self._movie_changed)
         form.open_button.clicked.connect(self._ask_data)
@@ -277,14 +283,25 @@ class TrainDock(QWidget):
         self._look_timer.start()
 
     def _look_at_data(self) -> None:
-        data, needs = self.form.data(), self.form.choice.needs
+        try:
+            data, needs = self.form.data(), self.form.choice.needs
+        except CellSimError as error:  # something in the advanced settings
+            self._show_data(None, error)
+            return
         if (data.source == STORE and not data.folder) or (data.source == LAYERS and data.movie is None):
+            self.form.show_specimens(None)
             say(self.form.data_line, "")  # nothing is wrong yet
+            return
+        if needs == SPECIMENS:
+            say(self.form.data_line, "Looking at the pictures…")
+            self._data_question.ask(lambda token: look_job(data, token))
             return
         self._data_question.ask(lambda token: describe_data(data, needs))
 
-    def _show_data(self, sentence: str | None, error: BaseException | None) -> None:
-        say(self.form.data_line, sentence if sentence is not None else f"⚠ {error}")
+    def _show_data(self, found: str | SpecimensSeen | None, error: BaseException | None) -> None:
+        self.form.show_specimens(found if isinstance(found, SpecimensSeen) else None)
+        if isinstance(found, str) or error is not None:
+            say(self.form.data_line, f"⚠ {error}" if error is not None else found)
 
     def _scan(self) -> None:
         if not self._scan_question.pending:
@@ -342,9 +359,10 @@ class TrainDock(QWidget):
             self.form.folder.value = str(paths[0])
 
     def _ask_data(self, _checked: bool = False) -> None:
-        path = QFileDialog.getExistingDirectory(
-            self, "Choose a dataset (.zarr) or a folder of training sequences"
-        )
+        what = "a dataset (.zarr) or a folder of training sequences"
+        if self.form.choice.needs == SPECIMENS:
+            what = "the folder that holds a folder of pictures per class"
+        path = QFileDialog.getExistingDirectory(self, f"Choose {what}")
         if path:
             self.form.folder.value = path
 

@@ -55,6 +55,7 @@ class TrainFollower(QObject):
         self._links = Links(dock)
         self.run: Path | None = None
         self.job: Job | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._state = StateSeen("", 0, 0.0)
 
     @property
@@ -69,7 +70,7 @@ class TrainFollower(QObject):
         return self.run.name if active and self.run is not None else ""
 
     def follow(self, run: Path, process: subprocess.Popen[bytes] | None) -> Job:
-        """Show a run from its beginning, and follow it to its end.
+        """Show a run from its beginning, and follow it, and those that follow on it, to the end.
 
         Parameters
         ----------
@@ -80,7 +81,7 @@ class TrainFollower(QObject):
         """
         if self.job is not None:
             self.job.cancel()
-        self.run = run
+        self.run, self._process = run, process
         self._state = StateSeen("starting" if process else "", 0, 0.0)
         self._view.progress.forget(run.name)
         self._preview.start(run.name)
@@ -139,8 +140,10 @@ class TrainFollower(QObject):
         elif isinstance(event, StateSeen):
             self._state = event
             progress.show_state(self.run.name, event)
-        elif isinstance(event, PreviewSeen) and progress.previews.isChecked():
-            self._preview.show(event.picture, event.step)
+        elif isinstance(event, PreviewSeen):
+            progress.monitors.show_preview(event.picture)
+            if progress.previews.isChecked():
+                self._preview.show(event.picture, event.step)
 
     def _finished(self) -> None:
         job = self.sender()
@@ -153,6 +156,9 @@ class TrainFollower(QObject):
             self._view.bar.show_error(job.error)
         elif job.status == "succeeded":
             self._show_ending(self.run.name, job.result)
+            following = job.result.ended.following
+            if following is not None:
+                self.follow(following, self._process)
         self.ended.emit()
 
     def _show_ending(self, name: str, followed: work.Followed) -> None:

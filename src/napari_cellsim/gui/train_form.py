@@ -13,8 +13,10 @@ from ..training.describing import Catalogue
 from . import model_list, settings, viewer_state
 from .forecast_request import LayerSnapshot
 from .train_advanced import TrainAdvanced
-from .train_choices import CHOICES, CLASSES, FLOW, TrainChoice, choice_of
+from .train_choices import CHOICES, CLASSES, FLOW, SPECIMENS, TrainChoice, choice_of
 from .train_request import LAYERS, SIMULATED, STORE, DataRequest, TrainRequest
+from .train_specimen_look import SpecimensSeen
+from .train_specimens import SpecimenRows
 from .widgets import (
     DropZone,
     button,
@@ -28,7 +30,6 @@ from .widgets import (
     unknown_or,
 )
 
-PRESETS = {"lite – small, for a processor": "lite", "thesis – full size, for a graphics card": "thesis"}
 UNITS = {"minutes": 30.0, "epochs": 10.0, "images": 20_000.0, "steps": 1000.0}
 """Units of a budget, and what is offered first in each."""
 
@@ -59,6 +60,8 @@ class TrainForm:
         self.advanced = TrainAdvanced()
         for changing in (self.what, self.source, self.stage, self.preset):
             changing.changed.connect(self.arrange)
+        for telling in (self.specimens.classes, self.start):
+            telling.changed.connect(self._tell_specimens)
         self.unit.changed.connect(self._unit_changed)
         self.what.changed.connect(self._choice_changed)
         self._choice_changed()
@@ -149,15 +152,18 @@ class TrainForm:
         row.addWidget(self.open_button)
         row.addWidget(self.drop_zone, 1)
         self.data_line = line("What the data is")
-        self.data_rows = (self.folder, self.movie, self.labels, self.trap_label, self.channel, self.plane)
+        self.specimens = SpecimenRows()
+        self.data_rows = (self.movie, self.labels, self.trap_label, self.channel, self.plane)
         self.data_rows += (self.pixel_size, self.interval, self.number, self.size)
-        rows = form(self.source, *self.data_rows)
-        self.data_box = section("Data", rows, self._opening, self.data_line)
+        rows = form(self.source, self.folder, *self.data_rows)
+        self.data_box = section(
+            "Data", rows, self._opening, form(*self.specimens.rows), self.specimens.table_line, self.data_line
+        )
 
     def _make_run(self) -> None:
         self.preset = ComboBox(
             label="Size",
-            choices=lambda widget: self._with_extra(widget, list(PRESETS.items())),
+            choices=lambda widget: self._with_extra(widget, list(self.choice.presets.items())),
             tooltip="How large the network is.",
         )
         self.amount = FloatSpinBox(
@@ -191,12 +197,16 @@ class TrainForm:
 
     def arrange(self, _value: Any = None) -> None:
         """Show the controls that matter for the present choices."""
-        choice, source = self.choice, self.source.value
+        choice, specimens = self.choice, self.choice.needs == SPECIMENS
+        source = STORE if specimens else self.source.value
         say(self.sentence, choice.sentence)
         show_row(self.stage, bool(choice.stages))
         show_row(self.generator, choice.generator)
         show_row(self.start, not choice.generator)
         stored, layers, simulated = (source == one for one in (STORE, LAYERS, SIMULATED))
+        show_row(self.source, not specimens)
+        self.specimens.arrange(specimens, choice.one_class)
+        self.drop_zone.setText(f"or drop {'your folder of classes' if specimens else 'a dataset'} here")
         for row in self.data_rows:
             show_row(row, layers)
         for row in (self.labels, self.trap_label):
@@ -213,6 +223,7 @@ class TrainForm:
         self.stage.value = choice.stage
         self.start.reset_choices()
         self.start.value = dict(self._of_kind(choice.kind)).get(choice.start, "")
+        self.preset.reset_choices()
         if choice.needs == FLOW and self.source.value == LAYERS:
             self.source.value = SIMULATED
         self.suggest_name()
@@ -221,6 +232,7 @@ class TrainForm:
         """Offer a name that no run and no model has, nor one of `taken_now`."""
         paths = (*(run for _, run in self._runs), *taken_now)
         taken = {path.name for path in paths} | {entry.name for entry in self._models}
+        taken |= {name.partition(" (")[0] for name in taken}  # runs of one class each
         base = f"my-{self.choice.kind or self.choice.recipe}"
         self.name.value = next(
             name for number in range(1, 10_000) if (name := f"{base}-{number}") not in taken
@@ -275,6 +287,9 @@ class TrainForm:
     def data(self) -> DataRequest:
         """Return where to learn from."""
         movie, labels = self.movie.value, self.labels.value
+        if self.choice.needs == SPECIMENS:
+            more = self.advanced.settings().get("data", {})
+            return self.specimens.request(self.folder.value.strip(), more, self.choice.one_class)
         return DataRequest(
             self.source.value,
             folder=self.folder.value.strip(),
@@ -288,6 +303,16 @@ class TrainForm:
             number=self.number.value,
             size=self.size.value,
         )
+
+    def show_specimens(self, seen: SpecimensSeen | None) -> None:
+        """Show what a folder of photographs holds, or nothing; say what will be learnt from it."""
+        self.specimens.show(seen)
+        self._tell_specimens()
+
+    def _tell_specimens(self, _value: Any = None) -> None:
+        if self.specimens.seen is not None:
+            fresh = self.choice.one_class and not self.start.value
+            say(self.data_line, self.specimens.words(self.choice.one_class, fresh))
 
     def request(self) -> TrainRequest:
         """Return what is to be trained.
@@ -350,6 +375,8 @@ class TrainForm:
             box.value = value
         self.source.value = STORE
         self.folder.value = str(chosen.get("data", {}).get("folder", ""))
+        if choice.needs == SPECIMENS:
+            self.specimens.fill(chosen["data"])
         for unit in UNITS:
             if fit.get(unit):
                 self.unit.value = unit

@@ -20,6 +20,7 @@ from ..training.supervision import StateSeen
 from .job_bar import format_seconds
 from .run_list import STATES
 from .train_curves import Curves
+from .train_monitors import TrainMonitors
 from .widgets import button, line, say
 
 _NUMBERS = {
@@ -74,6 +75,7 @@ class TrainProgress(QWidget):
         )
         self.plot: Any = None
         self.curves = Curves()
+        self.monitors = TrainMonitors()
         self._arrange()
         for changed in (self.loss.currentTextChanged, self.logarithmic.toggled, self.window.valueChanged):
             changed.connect(self.draw)
@@ -107,6 +109,7 @@ class TrainProgress(QWidget):
         self._column.addLayout(grid)
         self._column.addLayout(drawing)
         self._place = self._column.count()
+        self._column.addWidget(self.monitors)
         self._column.addWidget(self.previews)
         self._column.addLayout(buttons)
         self._column.addStretch(0)
@@ -114,6 +117,7 @@ class TrainProgress(QWidget):
     def forget(self, name: str = "") -> None:
         """Show nothing of the run before."""
         self.curves = Curves()
+        self.monitors.forget()
         self.bar.setValue(0)
         for value in self.values.values():
             value.setText("–")
@@ -155,6 +159,7 @@ class TrainProgress(QWidget):
 
     def show_numbers(self) -> None:
         """Show the newest numbers and offer the losses there are."""
+        self.monitors.show_metrics(self.curves.metrics)
         last = self.curves.last
         if last is not None:
             memory = "–" if last.memory is None else f"{last.memory / 2**30:.1f} GB"

@@ -43,6 +43,12 @@ class DataRequest:
         What the user typed, in µm and minutes; None keeps what the layer says.
     number, size : int
         Simulated movies to make, and their side in px.
+    photographs : dict
+        How photographs of specimens are read: settings of the recipe's data.
+    classes : tuple of str
+        Classes of specimens to learn; empty for all.
+    each : bool
+        Whether every class gets a model of its own, one after the other.
     """
 
     source: str
@@ -56,6 +62,9 @@ class DataRequest:
     interval: float | None = None
     number: int = 0
     size: int = 256
+    photographs: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    each: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,10 @@ class TrainRequest:
         """Return the recipe's settings for data that lies in `folder`."""
         suggested = suggestion(catalogue, self.choice, self.preset, self.stage)
         known = catalogue.schemas.get(self.choice.recipe, {}).get("properties", {})
-        own: dict[str, Any] = {"data": {"folder": str(folder)}, "preset": self.preset}
+        data = {"folder": str(folder), **self.data.photographs}
+        if self.data.classes:
+            data["classes"] = list(self.data.classes)
+        own: dict[str, Any] = {"data": data, "preset": self.preset}
         if "model_name" in known:
             own["model_name"] = self.run.name
         if self.stage:
@@ -116,7 +128,7 @@ class TrainRequest:
     def fit_config(self) -> FitConfig:
         """Return budget, device and the rest."""
         return FitConfig.model_validate(
-            merged(FIT_DEFAULTS, dict(self.budget), {"device": self.device}, self.fit)
+            merged(FIT_DEFAULTS, self.choice.fit, dict(self.budget), {"device": self.device}, self.fit)
         )
 
 

@@ -71,11 +71,12 @@ class TrainView(QWidget):
         """Show the tab of that name, see `TABS`."""
         self.tabs.setCurrentIndex(TABS.index(name))
 
-    def show_probe(self, found: Probe) -> None:
-        """Say how long the training will take."""
+    def show_probe(self, found: Probe, *, each: bool) -> None:
+        """Say how long the training will take; `each`: there are several of that kind."""
+        models = ", for each of the models," if each else ""
         memory = "" if found.memory is None else f", {found.memory / 2**30:.1f} GB of memory"
         say(
             self.probe_line,
-            f"<b>About {format_seconds(found.seconds)} for this budget on {found.device}</b> "
+            f"<b>About {format_seconds(found.seconds)} for this budget{models} on {found.device}</b> "
             f"({found.seconds_per_step:.2g} s per step, {found.images_per_second:.3g} images/s{memory}).",
         )

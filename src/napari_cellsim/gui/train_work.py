@@ -13,8 +13,10 @@ from pydantic import ValidationError
 
 from ..base import CellSimError, Event, JobToken, Progress
 from ..data import atomic_path
+from ..datasets import class_names
 from ..models.registry import read_entry, user_model_folder
 from ..training import supervision
+from ..training.class_runs import class_folder, write_class_runs
 from ..training.config import FitConfig
 from ..training.describing import Catalogue, read_catalogue
 from ..training.probe import Probe, probe
@@ -22,7 +24,8 @@ from ..training.run import write_run
 from ..training.run_folder import write_text
 from ..training.runs import RunSummary, list_runs
 from .train_data import provide_data
-from .train_request import TrainRequest
+from .train_request import TrainRequest, merged
+from .train_specimen_look import specimen_folder
 
 _KEPT = "model.txt"  # in the run folder: which model file the finished model was copied to
 _catalogue: list[Catalogue] = []
@@ -30,7 +33,7 @@ _catalogue: list[Catalogue] = []
 
 @dataclass(frozen=True)
 class Started:
-    """A run that was started."""
+    """A run that was started; of several, the first."""
 
     run: Path
     process: subprocess.Popen[bytes]
@@ -59,16 +62,18 @@ def start_job(request: TrainRequest, token: JobToken) -> Generator[Event, None, 
     CellSimError
         If something about the request is wrong; no run folder stays then.
     """
-    if (request.run / "run.toml").exists():
-        raise CellSimError(f"There is a run called {request.run.name!r} already; choose another name.")
-    made = not request.run.exists()
+    runs = _runs(request)
+    for run in runs:
+        if (run / "run.toml").exists():
+            raise CellSimError(f"There is a run called {run.name!r} already; choose another name.")
+    made = [run for run in runs if not run.exists()]
     try:
         yield from _write(request, request.run, token, few=False)
     except BaseException:
-        if made:
-            shutil.rmtree(request.run, ignore_errors=True)
+        for run in made:
+            shutil.rmtree(run, ignore_errors=True)
         raise
-    return Started(request.run, supervision.launch(request.run))
+    return Started(runs[0], supervision.launch(runs[0]))
 
 
 def resume_job(run: Path, token: JobToken) -> Started:
@@ -132,7 +137,20 @@ def _write(request: TrainRequest, run: Path, token: JobToken, *, few: bool) -> G
     yield Progress(0, 0, "looking at the settings")
     known = catalogue(token)
     folder = yield from provide_data(request.data, request.choice.needs, run / "data", token, few=few)
-    write_run(run, request.choice.recipe, request.run_settings(folder, known), fit)
+    recipe, settings = request.choice.recipe, request.run_settings(folder, known)
+    if request.data.each and not few:
+        write_class_runs(run, recipe, settings, fit, class_names(folder))
+        return
+    if request.data.each:
+        settings = merged(settings, {"data": {"classes": class_names(folder)[:1]}})
+    write_run(run, recipe, settings, fit)
+
+
+def _runs(request: TrainRequest) -> list[Path]:
+    """Return the folders of the runs to be started."""
+    if not request.data.each:
+        return [request.run]
+    return [class_folder(request.run, name) for name in class_names(specimen_folder(request.data))]
 
 
 def _checked(request: TrainRequest) -> FitConfig:
