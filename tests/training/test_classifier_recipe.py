@@ -27,6 +27,7 @@ from napari_cellsim.training import (
 )
 from napari_cellsim.training.labelled_pictures import labelled, read_synthetic
 from napari_cellsim.training.picture_changes import DRAWS, change_pictures
+from napari_cellsim.training.specimen_pictures import fingerprints
 
 CLASSES = ("spiral", "grain")
 COLUMNS = ("flip", "quarter", "turn", "zoom", "x", "y", "hue", "saturation", "contrast", "brightness")
@@ -136,6 +137,8 @@ def test_it_learns_two_classes_and_its_model_says_what_of(shells, tmp_path):
     assert model.card.training["class_names"] == ["grain", "spiral"]
     assert model.card.training["classes"] == {"grain": 16, "spiral": 24}
     assert len(model.card.training["fingerprints"].split()) == 40
+    held_out = config(shells).data.read()
+    assert model.card.training["chosen_by"] == fingerprints(held_out, held_out.rows("validation"))
     train = labelled(settings.data.read(), "train")
     with torch.no_grad():
         guess = model.network(torch.from_numpy(train.images).float() / 127.5 - 1).argmax(1)

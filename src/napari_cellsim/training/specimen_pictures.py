@@ -159,9 +159,10 @@ class SpecimenPictures:
 
 
 def fingerprints(specimens: Specimens, rows: NDArray[np.int64]) -> str:
-    """Return short marks of some pictures for a model card, in alphabetical order, with spaces between.
+    """Return the marks of some pictures for a model card, in alphabetical order, with spaces between.
 
-    Eight hexadecimal digits each, the same for turned, mirrored and renamed pictures: enough to say later whether a
-    picture was among them, with one false alarm in four thousand million comparisons.
+    They are enough to say later whether a picture was among them, with one false alarm in four thousand million
+    comparisons.
     """
-    return " ".join(sorted({specimens.keys[row][:8] for row in rows}))
+    marks = specimens.marks
+    return " ".join(sorted({marks[row] for row in rows}))

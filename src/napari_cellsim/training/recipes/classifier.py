@@ -24,7 +24,7 @@ from ..labelled_pictures import (
 )
 from ..picture_changes import PictureChanges
 from ..recipe import Recipe, RecipeConfig
-from ..specimen_pictures import SpecimenPictures
+from ..specimen_pictures import SpecimenPictures, fingerprints
 from .common import device_of
 from .fitting import load_fitting
 
@@ -134,8 +134,11 @@ class ClassifierRecipe(Recipe):
         """Write the model."""
         values: dict[str, JsonValue] = {**self.validate()}
         names = self._train.class_names
-        rows = [self._specimens.rows("train", name) for name in names]
-        pictures = SpecimenPictures(self._specimens, np.concatenate(rows))
+        learnt, chose = (
+            np.concatenate([self._specimens.rows(part, name) for name in names])
+            for part in ("train", "validation")
+        )
+        pictures = SpecimenPictures(self._specimens, learnt)
         about = self.config.data.card(
             pictures,
             description=f"Tells which class a picture of a single specimen shows: {', '.join(names)}.",
@@ -145,6 +148,8 @@ class ClassifierRecipe(Recipe):
                 "settings": self.config.model_dump(mode="json"),
                 "class_names": list(names),
                 "synthetic": self._synthetic.counts if self._synthetic else {},
+                # `evaluation.class_assessment` judges neither by these nor by the fingerprints of what was learnt from
+                "chosen_by": fingerprints(self._specimens, chose),
             },
         )
         Model(self.config.model_name, "classifier", {"classifier": self.network}, about).save(path)
