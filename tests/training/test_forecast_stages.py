@@ -108,6 +108,11 @@ def test_a_saved_sampler_draws_futures_by_seed(make, mean_model, tmp_path):
     mean = cs.predict(movie, str(path), 2, segmentation="none")
     assert np.array_equal(mean.frames, cs.predict(movie, mean_model, 2, segmentation="none").frames)
     assert both.provenance["config"]["seed"] == 7
+    shown = cs.predict(movie, str(path), 2, mode="sample", samples=2, seed=7)
+    assert np.array_equal(shown.frames, both.frames)
+    alone = cs.predict(movie, str(path), 2, mode="sample", seed=7)
+    assert np.array_equal(shown.segmentation, alone.segmentation)
+    assert shown.provenance["segmentation"] == alone.provenance["segmentation"]
 
 
 @pytest.mark.parametrize(

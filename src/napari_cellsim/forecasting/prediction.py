@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -291,6 +291,7 @@ def _forecast_region(
 ) -> Generator[Event, None, Forecast]:
     from ..models.hardware import choose_device, free_memory, is_out_of_memory
     from .rolling import collect, steps_of
+    from .sources import frames_only
 
     device = choose_device(request.device)
     movie = request.movie
@@ -303,6 +304,8 @@ def _forecast_region(
     first: list[Collected] = []
     futures: list[list[np.ndarray]] = []
     for sample in range(request.samples):
+        if sample and frames_only(request.model):  # cells are shown of the first sample alone
+            request = replace(request, segmentation="none")
         done: list[Collected] = []
         while len(done) < request.steps:
             steps: Iterator[Any] = steps_of(
