@@ -67,13 +67,6 @@ def forecast_uncertainty(out: Path) -> None:
         shoot(viewer, out / "forecast_uncertainty.png")
 
 
-def forecast_adapted(out: Path) -> None:
-    """The dock after an adaptation of three minutes."""
-    with window() as (viewer, dock):
-        screens_forecast.adapted(viewer, dock, minutes=3)
-        shoot(viewer, out / "forecast_adapted.png")
-
-
 def overlays(out: Path) -> None:
     """The four overlays side by side."""
     with window() as (viewer, dock):
@@ -225,7 +218,6 @@ PICTURES: dict[str, Callable[[Path], None]] = {
         forecast_running,
         forecast_samples,
         forecast_uncertainty,
-        forecast_adapted,
         forecast_field,
         overlays,
         models_dock,

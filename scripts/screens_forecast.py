@@ -1,4 +1,4 @@
-"""What the Forecast dock shows of several answers and of an adaptation."""
+"""What the Forecast dock shows of several answers."""
 
 from __future__ import annotations
 
@@ -39,15 +39,4 @@ def uncertainty(viewer: Any, dock: Any) -> None:
     dock._form.overlays["arrows"].value = False
     dock.run(steps=5, at=9).wait()
     viewer.dims.set_point(0, 140.0)
-    settle()
-
-
-def adapted(viewer: Any, dock: Any, minutes: float) -> None:
-    """Show what came of adapting."""
-    viewer.dims.set_point(0, 140.0)
-    dock._view.adapt.minutes.value = minutes
-    dock.adapt().wait()
-    dock._view.adapt_box.expand(animate=False)
-    settle()
-    dock.scroll_to_results()
     settle()

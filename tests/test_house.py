@@ -155,3 +155,9 @@ def test_make_bench_leaves_out_what_must_be_told_more() -> None:
         if "required=True" in path.read_text(encoding="utf-8")
     }
     assert needy == set(named[1].split())
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    shown = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    pictures = {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    assert {name for name in pictures if f"images/{name})" not in shown} == set()
