@@ -13,6 +13,7 @@ from napari_cellsim.base import CellSimError, JobCancelled, JobToken
 from napari_cellsim.models import Model, load_model
 from napari_cellsim.training import (
     CheckpointSaved,
+    Finished,
     FitConfig,
     MSGGANConfig,
     MSGGANRecipe,
@@ -285,6 +286,30 @@ def test_duality_gap_of_a_saddle():
 
     assert gap(0.0, 0.0) == pytest.approx(0, abs=1e-3)
     assert gap(1.0, 0.5) == pytest.approx(1.0**2 + 0.5**2, rel=0.02)
+
+
+def test_the_duality_gap_can_say_what_is_best_and_when_to_stop(discs, tmp_path):
+    settings = config(discs, duality_steps=2, judge="duality_gap")
+    _, events = run(tmp_path, settings, 60, validate_every=2, patience=3, export="best")
+    gaps = [event.metrics["duality_gap"] for event in events if isinstance(event, Validated)]
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert end.best == min(gaps)
+    assert end.best_step == 2 * (1 + int(np.argmin(gaps)))
+    assert end.step == end.best_step + 2 * 3, "three validations in a row were not better"
+    training = load_model(tmp_path / "final.safetensors").card.training
+    assert training["best"]["metric"] == "duality_gap"
+    assert training["exported_step"] == end.best_step
+    # it costs nothing unless it is asked for, and cannot judge then
+    assert "duality_gap" not in MSGGANRecipe(config(discs)).validate()
+    run_file = write_run(
+        tmp_path / "other",
+        "msggan",
+        config(discs).model_dump() | {"judge": "duality_gap"},
+        FitConfig(steps=1),
+    )
+    with pytest.raises(CellSimError, match="not usable: the duality gap can only judge if duality_steps"):
+        read_run(run_file).make()
 
 
 def test_not_a_number_stops_with_a_sentence(discs, tmp_path):

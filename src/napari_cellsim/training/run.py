@@ -226,4 +226,5 @@ def _announce(run: Path, following: Path) -> None:
 
 def _reason(error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    where = ".".join(map(str, first["loc"]))  # nothing where two settings do not go together
+    return f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
