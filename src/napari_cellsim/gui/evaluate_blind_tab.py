@@ -11,19 +11,19 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from ..base import CellSimError
 from . import evaluate_tables as tables
-from . import model_list, viewer_state
+from . import model_list, specimen_models, viewer_state
 from .evaluate_generator_tab import seed_box
 from .evaluate_request import BlindRequest
 from .evaluate_results import ResultBox
-from .evaluate_sources import Sources
-from .generate_form import KINDS
-from .generate_guide import guides
+from .evaluate_sources import Sources, picture_layers
+from .generate_form import KINDS, SPECIMENS
 from .generate_layers import generated_layers, is_generated, pictures_of
 from .settings import generate_settings
 from .widgets import button, choose_some, form, line, say, section, side_by_side
 
 if TYPE_CHECKING:
     from ..evaluation import AssessmentResult
+    from ..models import ModelEntry
 
 
 class BlindTab(QWidget):
@@ -83,12 +83,14 @@ class BlindTab(QWidget):
             label="Generated",
             choices=self._makers,
             nullable=True,
-            tooltip="A layer of the Generate dock, or a model that makes pictures for the test.",
+            tooltip="A layer of the Generate dock, or a model that makes pictures for the test; of specimens all\n"
+            "models of one collection, so that the assessor chooses among their classes.",
         )
         self.sources = Sources(
-            lambda: guides(self._viewer),
+            lambda: picture_layers(self._viewer),
             "real pictures",
-            "Real pictures, of which every frame counts as one; cut and resampled as the generated ones are.",
+            "Real pictures, of which every frame counts as one; cut and resampled as the generated ones are. Of "
+            "specimens a folder with one folder of pictures per class.",
             label="Real",
         )
         self.each = SpinBox(
@@ -101,7 +103,8 @@ class BlindTab(QWidget):
         self.seed = seed_box("Seed of the order: the same seed and pictures give the same test.")
         self.classes = LineEdit(
             label="Classes",
-            tooltip="What an assessor is to call the cells, with commas between, such as mother, daughter; or nothing.",
+            tooltip="What an assessor is to call the cells, with commas between, such as mother, daughter; or\n"
+            "nothing. Of specimens the classes of the models are asked by themselves.",
         )
         self.truth = LineEdit(
             label="True classes",
@@ -112,8 +115,16 @@ class BlindTab(QWidget):
 
     def _makers(self, _box: Any) -> list[tuple[str, Any]]:
         layers = [(f"layer {layer.name}", layer) for layer in generated_layers(self._viewer)]
-        entries = [entry for kind in KINDS for entry in model_list.available(kind)]
-        return layers + [(f"model {entry.name}", model_list.key_of(entry)) for entry in entries]
+        entries = self._models()
+        single = [(f"model {entry.name}", model_list.key_of(entry)) for entry in entries]
+        several = [
+            (f"models {name}: {', '.join(classes)}", tuple(map(model_list.key_of, classes.values())))
+            for name, classes in specimen_models.collections(entries).items()
+        ]
+        return layers + single + several
+
+    def _models(self) -> list[ModelEntry]:
+        return [entry for kind in (*KINDS, *SPECIMENS) for entry in model_list.available(kind)]
 
     def reset_choices(self) -> None:
         """Offer the layers and models that exist now."""
@@ -172,18 +183,22 @@ class BlindTab(QWidget):
             raise CellSimError(
                 "There are no generated pictures: choose a generating model, or make some with the Generate dock."
             )
+        pictures = None
         if hasattr(maker, "metadata"):
             if not is_generated(maker):
                 raise CellSimError(
                     f"Layer {maker.name!r} holds no generated pictures; choose a layer that the Generate dock made."
                 )
-            maker = pictures_of(maker)
+            pictures = pictures_of(maker)
+            stated = pictures.provenance.get("model", {}).get("hash")
+            maker = [model_list.key_of(entry) for entry in self._models() if entry.hash == stated][:1]
         table = str(self.truth.value if truth is None else truth).strip()
         named = tuple(dict.fromkeys(one.strip() for one in self.classes.value.split(",") if one.strip()))
         return BlindRequest(
             folder=self.path(folder),
             real=self.sources.read(real),
-            generated=maker,
+            generated=pictures,
+            models=tuple(maker) if isinstance(maker, (list, tuple)) else (maker,),
             each=self.each.value if each is None else each,
             seed=self.seed.value if seed is None else seed,
             classes=named if classes is None else classes,

@@ -7,8 +7,8 @@ from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QDialog, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from .evaluate_blind_work import Standing
 from .evaluate_judging import CONFIDENCES, Judgement, Judging
-from .evaluate_work import Standing
 from .jobs import Job, start_job
 
 _SHORTEST = 160  # px of the picture on the screen
@@ -16,7 +16,7 @@ _WORDS = ("a guess", "unsure", "fairly sure", "sure", "certain")
 
 
 class Picture(QWidget):
-    """Shows one grey picture as large as there is room."""
+    """Shows one picture, grey or in colour, as large as there is room."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,11 +26,12 @@ class Picture(QWidget):
         self.setAccessibleName("Picture to be judged")
 
     def show_picture(self, picture: np.ndarray) -> None:
-        """Show a picture (Y, X), uint8."""
+        """Show a picture (Y, X) or, in colour, (Y, X, 3), uint8."""
         pixels = np.ascontiguousarray(picture)
-        height, width = pixels.shape
+        height, width = pixels.shape[:2]
+        form = QImage.Format.Format_RGB888 if pixels.ndim == 3 else QImage.Format.Format_Grayscale8
         # copied, because Qt does not keep the array alive
-        self._image = QImage(pixels.tobytes(), width, height, width, QImage.Format.Format_Grayscale8).copy()
+        self._image = QImage(pixels.tobytes(), width, height, pixels.strides[0], form).copy()
         self.update()
 
     def paintEvent(self, event) -> None:

@@ -12,6 +12,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 
 from ..base import CellSimError
+from . import evaluate_blind_work as blind_work
 from . import evaluate_work as work
 from . import model_list
 from .evaluate_blind_window import BlindWindow
@@ -104,6 +105,7 @@ class EvaluateDock(JobDock):
             Real pictures.
         **choices
             n, seed : int, pictures to generate.
+            classifier : name or file of a classifier of specimens, for photographs.
 
         Returns
         -------
@@ -132,7 +134,8 @@ class EvaluateDock(JobDock):
             Where it is to live.
         **choices
             real : layer, path or list of paths.
-            generated : a layer of generated pictures, or the name or file of a model.
+            generated : a layer of generated pictures, or the name or file of a model, or a list of these, of one
+            class of specimens each.
             each, seed : int.
             classes : tuple of str.
             truth : path of a CSV with the columns kind, picture and class.
@@ -144,13 +147,15 @@ class EvaluateDock(JobDock):
         """
         request = self._view.blind.request(folder, **choices)
 
-        def finish(standing: work.Standing) -> Iterator[None]:
+        def finish(standing: blind_work.Standing) -> Iterator[None]:
             self._studies.pop(BLIND, None)
             self._view.blind.folder.value = str(request.folder)
             self._view.blind.show_standing("", 0, len(standing.test))
             yield
 
-        return self._start(lambda token: work.blind_work(request, token), "Making the blind test", finish)
+        return self._start(
+            lambda token: blind_work.blind_work(request, token), "Making the blind test", finish
+        )
 
     def begin(self, assessor: str | None = None, folder: str | Path | None = None) -> Job:
         """Let somebody judge the pictures of a blind test, from where they stopped.
@@ -162,7 +167,7 @@ class EvaluateDock(JobDock):
         """
         name, path = self._view.blind.name(assessor), self._view.blind.path(folder)
 
-        def finish(standing: work.Standing) -> Iterator[None]:
+        def finish(standing: blind_work.Standing) -> Iterator[None]:
             count = len(standing.test)
             self._studies.pop(BLIND, None)
             self._view.blind.show_standing(name, len(standing.done), count)
@@ -171,7 +176,7 @@ class EvaluateDock(JobDock):
                 self._open_window(standing, path)
 
         return self._start(
-            lambda token: work.standing_work(path, name, token), f"Opening {path.name}", finish
+            lambda token: blind_work.standing_work(path, name, token), f"Opening {path.name}", finish
         )
 
     def show_results(self, folder: str | Path | None = None) -> Job:
@@ -185,7 +190,7 @@ class EvaluateDock(JobDock):
         path, name = self._view.blind.path(folder), self._view.blind.assessor.value
         return self._study(
             BLIND,
-            lambda token: work.results_work(path, name, token),
+            lambda token: blind_work.results_work(path, name, token),
             "Results of the blind test",
             self._view.blind.show_study,
         )
@@ -234,7 +239,7 @@ class EvaluateDock(JobDock):
 
         return self._start(factory, name, finish)
 
-    def _open_window(self, standing: work.Standing, path: Path) -> None:
+    def _open_window(self, standing: blind_work.Standing, path: Path) -> None:
         if self._window is not None:
             self._window.close()
         window = BlindWindow(standing, self)

@@ -75,6 +75,8 @@ class GeneratorStudyRequest:
         Of the real pictures.
     pixel_size : float or None
         µm of the real pictures, where the user typed it.
+    classifier : str, Path or None
+        Name or file of a classifier of specimens, for photographs.
     device, threads
         As for forecasts.
     """
@@ -87,6 +89,7 @@ class GeneratorStudyRequest:
     channel: int = 0
     plane: int = 0
     pixel_size: float | None = None
+    classifier: str | Path | None = None
     device: str = "auto"
     threads: int = 0
 
@@ -102,7 +105,10 @@ class BlindRequest:
     real : tuple of LayerSnapshot or Path
         Real pictures, every frame one.
     generated : Any
-        A `Generated`, or the name or file of a generating model.
+        A `Generated`; None if the models are to draw pictures.
+    models : tuple of str or Path
+        Names or files of the generating models, several of one class of specimens each; of a `Generated` what made it,
+        if that is known.
     each : int
         Pictures of each kind.
     seed : int
@@ -120,6 +126,7 @@ class BlindRequest:
     folder: Path
     real: tuple[Source, ...]
     generated: Any
+    models: tuple[str | Path, ...] = ()
     each: int = 30
     seed: int = 0
     classes: tuple[str, ...] = field(default=())

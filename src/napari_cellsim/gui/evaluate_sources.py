@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from ..base import CellSimError
 from .evaluate_request import Source
 from .forecast_request import LayerSnapshot
+from .generate_layers import OURS, block_of
 from .widgets import DropZone, button, calibration_field, choose_some, form, line, say, side_by_side
 
 FILES = "files"
@@ -136,3 +137,14 @@ class Sources(QWidget):
         path = QFileDialog.getExistingDirectory(self, "Choose a folder of TIFFs or a store of crops")
         if path:
             self.add([Path(path)])
+
+
+def picture_layers(viewer: Any) -> list[Any]:
+    """Return the image layers, grey or in colour, that the Generate dock did not make, topmost first."""
+    from napari.layers import Image
+
+    return [
+        layer
+        for layer in reversed(viewer.layers)
+        if isinstance(layer, Image) and block_of(layer).get("kind") not in OURS
+    ]

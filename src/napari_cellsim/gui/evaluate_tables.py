@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..evaluation import AssessmentResult, GeneratorStudy, MovieStudy
+    from ..evaluation.class_assessment import ClassAnswers
     from ..evaluation.comparison import Estimate, HorizonSummary
 
 METRICS = {
@@ -135,6 +136,8 @@ def generator_table(study: GeneratorStudy) -> Table:
         row("Precision", "precision"),
         row("Recall", "recall"),
     ]
+    if study.recognised is not None:
+        rows += list(_recognised(study.recognised.generated, study.recognised.real))
     if study.copies is not None:
         rows.append(["Copies of real pictures", f"{100 * study.copies.share:.1f} %", "1 %"])
     if study.grid is not None:
@@ -145,6 +148,24 @@ def generator_table(study: GeneratorStudy) -> Table:
     if study.walks is not None:
         rows.append(["Largest step of walks", f"{study.walks.evenness:.2f}", "1 is even"])
     return ["Measure", "Generated", "Real, half to half"], rows
+
+
+def _recognised(generated: ClassAnswers, real: ClassAnswers | None) -> Iterator[list[str]]:
+    """Yield how often a classifier names the class, or what it sees where the classes are not known."""
+    for name in generated.right:
+        if name == "all" and len(generated.right) == 2:
+            continue  # one class, which has its row
+        yield [f"Classifier right, {name}", _of(generated, name), f"not seen before: {_of(real, name)}"]
+    if not generated.right:
+        for name, count in generated.called.items():
+            beside = "–" if real is None else f"not seen before: {real.called[name]} of {real.pictures}"
+            yield [f"Called {name}", f"{count} of {generated.pictures}", beside]
+
+
+def _of(answers: ClassAnswers | None, name: str) -> str:
+    if answers is None or name not in answers.right:
+        return "–"
+    return f"{_percent(answers.right[name])} of {answers.counts.get(name, answers.pictures)}"
 
 
 def generator_summary(study: GeneratorStudy) -> str:

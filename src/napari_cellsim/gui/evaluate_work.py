@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import CellSimError, Event, JobToken, Progress
-from .evaluate_request import BlindRequest, ForecastStudyRequest, GeneratorStudyRequest, Source
+from .evaluate_request import ForecastStudyRequest, GeneratorStudyRequest, Source
 from .first_import import import_numerics
 from .forecast_request import LayerSnapshot
 from .model_use import loaded, one_at_a_time, processor_threads
 
 if TYPE_CHECKING:
     from ..data import TimeLapse
-    from ..evaluation import Assessment, AssessmentResult, GeneratorStudy, MovieStudy
+    from ..evaluation import GeneratorStudy, MovieStudy
     from ..evaluation.study import Study
 
 
@@ -115,11 +115,17 @@ def generator_study_work(
     yield Progress(0, 0, "Loading PyTorch")
     import_numerics()
     from ..evaluation import evaluate_generator_job
+    from ..evaluation.picture_sets import draws_photographs
 
-    yield Progress(0, 0, "Reading the real pictures")
-    real = open_sources(request.real, request.pixel_size, token)
     yield Progress(0, 0, "Loading the model")
     model = loaded(request.model)
+    real: list[Any] = list(request.real)
+    judge: dict[str, Any] = {}
+    if not draws_photographs(model):
+        yield Progress(0, 0, "Reading the real pictures")
+        real = open_sources(request.real, request.pixel_size, token)
+    if request.classifier is not None:
+        judge["encoder"] = loaded(request.classifier)
     with one_at_a_time(token), processor_threads(request.threads):
         return (
             yield from evaluate_generator_job(
@@ -133,6 +139,7 @@ def generator_study_work(
                 device=request.device,
                 command=_generator_command(request, len(real)),
                 token=token,
+                **judge,
             )
         )
 
@@ -171,140 +178,10 @@ def _generator_command(request: GeneratorStudyRequest, count: int) -> Any:
     files = _files(request.real, count)
     if files is None:
         return None
-    options = _words(request, n=256, seed=0, truncation=1.0)
+    options = _words(request, n=256, seed=0, truncation=1.0, classifier=None)
     return Command(inputs=files, models=(str(request.model),), options=options)
 
 
 def page_work(study: Study, _token: JobToken) -> Path:
     """Write the report into a new temporary folder, for the browser."""
     return study.save(Path(tempfile.mkdtemp(prefix="cellsim-report-")) / "report.html")
-
-
-# ---- blind tests ----
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A blind test, and how far one assessor is.
-
-    Attributes
-    ----------
-    test : Assessment
-        The test.
-    assessor : str
-        Who; empty for nobody yet.
-    done : tuple of int
-        Numbers of the pictures that the assessor has judged.
-    """
-
-    test: Assessment
-    assessor: str
-    done: tuple[int, ...]
-
-
-def blind_work(request: BlindRequest, token: JobToken) -> Generator[Event, None, Standing]:
-    """Mix real and generated pictures into the folder of a blind test.
-
-    Yields
-    ------
-    Progress
-    """
-    if _holds_test(request.folder):
-        raise CellSimError(
-            f"{request.folder} holds a blind test already: press Begin to go on with it, or name another folder."
-        )
-    yield Progress(0, 0, "Loading PyTorch")
-    import_numerics()
-    from ..evaluation import Assessment
-    from ..evaluation.class_files import TrueClasses, read_classes
-    from ..generation import Generated, generate_job, match_guides
-    from ..generation.matching import Target
-
-    yield Progress(0, 0, "Reading the real pictures")
-    movies = open_sources(request.real, request.pixel_size, token)
-    made = request.generated
-    if isinstance(made, Generated):
-        target: Any = Target(made.images.shape[-1], 1, 1, made.pixel_size)
-        source = made.provenance.get("model", {})
-    else:
-        yield Progress(0, 0, "Loading the model")
-        target = loaded(made)
-        source = {"name": target.name, "hash": target.hash}
-    real = np.concatenate([match_guides(movie, target).images[:, -1, 0] for movie in movies])
-    token.check()
-    if len(real) < request.each:
-        raise CellSimError(
-            f"There are {len(real)} real pictures, fewer than the {request.each} asked for: add some, or make a "
-            "smaller test."
-        )
-    known = len(made.images) if isinstance(made, Generated) else None
-    truth = (
-        TrueClasses(None, None) if request.truth is None else read_classes(request.truth, len(real), known)
-    )
-    if not isinstance(made, Generated):
-        with one_at_a_time(token), processor_threads(request.threads):
-            made = yield from generate_job(
-                target, request.each, request.seed, 1.0, device=request.device, token=token
-            )
-    yield Progress(0, 0, "Mixing the pictures")
-    test = Assessment.create(
-        request.folder,
-        real,
-        made.images[:, -1, 0],
-        each=request.each,
-        seed=request.seed,
-        classes=request.classes or truth.names,
-        real_classes=truth.real,
-        generated_classes=truth.generated,
-        sources={"real": [movie.name for movie in movies], "model": source},
-    )
-    return Standing(test, "", ())
-
-
-def standing_work(folder: Path, assessor: str, _token: JobToken) -> Standing:
-    """Open a blind test for an assessor.
-
-    Raises
-    ------
-    CellSimError
-        If there is none in the folder, or the assessor has no name.
-    """
-    test = _open_test(folder)
-    pending = set(test.pending(assessor))
-    name = " ".join(assessor.split())
-    return Standing(test, name, tuple(n for n in range(len(test)) if n not in pending))
-
-
-def results_work(folder: Path, assessor: str, _token: JobToken) -> AssessmentResult:
-    """Compare the answers with the key, unless the assessor is in the middle of the test.
-
-    Raises
-    ------
-    CellSimError
-        If results would come too early, or there is no key or no answer.
-    """
-    test = _open_test(folder)
-    if assessor.strip():
-        done = len(test) - len(test.pending(assessor))
-        if 0 < done < len(test):
-            raise CellSimError(
-                f"{assessor.strip()} has judged {done} of {len(test)} pictures: results are shown after the last one, "
-                "so that they do not influence the rest."
-            )
-    return test.results()
-
-
-def _holds_test(folder: Path) -> bool:
-    from ..evaluation.assessment import PICTURES
-
-    return (folder / PICTURES).exists()
-
-
-def _open_test(folder: Path) -> Assessment:
-    from ..evaluation import Assessment
-
-    if not _holds_test(folder):
-        raise CellSimError(
-            f"There is no blind test in {folder}: make it first, or choose the folder of another one."
-        )
-    return Assessment(folder)

@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..evaluation.picture_sets import classes_of
 from ..models import ModelEntry
 
 _IN_BRACKETS = re.compile(r"(?P<family>.+?)\s*\([^()]*\)")
-
-
-def classes_of(entry: ModelEntry) -> tuple[str, ...]:
-    """Return the classes of specimens that a model was trained on, as its card says; nothing for other models."""
-    stated = entry.card.training.get("classes")
-    return tuple(map(str, stated)) if isinstance(stated, dict | list) else ()
 
 
 def relatives(entry: ModelEntry, entries: Sequence[ModelEntry]) -> list[ModelEntry]:
@@ -33,6 +28,16 @@ def relatives(entry: ModelEntry, entries: Sequence[ModelEntry]) -> list[ModelEnt
         for one in entries
         if one.kind == entry.kind and classes_of(one) and _family(one.name) == _family(entry.name)
     ]
+
+
+def collections(entries: Sequence[ModelEntry]) -> dict[str, dict[str, ModelEntry]]:
+    """Return the collections of which several classes have a model of their own: name -> class -> the first such."""
+    found: dict[str, dict[str, ModelEntry]] = {}
+    for entry in entries:
+        classes = classes_of(entry)
+        if len(classes) == 1:
+            found.setdefault(_family(entry.name), {}).setdefault(classes[0], entry)
+    return {name: models for name, models in found.items() if len(models) > 1}
 
 
 def title(entry: ModelEntry, among: Sequence[ModelEntry]) -> str:
