@@ -200,6 +200,30 @@ def test_one_model_per_class_from_folder_to_generated_pictures(dock, forams, qtb
     assert request.fit_config().average == 0.999
 
 
+def test_a_cell_gan_of_photographs_generates_in_colour(dock, tmp_path):
+    """What the Train dock's other generator leads to: its card is that of a training on photographs."""
+    card = ModelCard(
+        modality="photograph",
+        normalisation={"method": "range", "mean": 127.5, "std": 127.5},
+        training={"classes": {"benthic": 104, "planktic": 16}},
+    )
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "models" / "own.safetensors"
+    Model.create("own", "cellgan", card=card, size=32, channels=3, latent=8).save(path)
+    _, generate = dock.viewer.window.add_plugin_dock_widget("napari-cellsim", "Generate")
+    form = generate._view.model_form
+    form.model.value = path
+    assert form.specimens.native.currentText() == "2 together: benthic, planktic"
+    drawn = generate.run(n=2).wait(PATIENCE / 1000)
+    assert drawn.images.shape == (2, 1, 3, 32, 32)
+    assert drawn.images.min() >= 0
+    assert drawn.images.max() <= 255
+    assert generate.layer.rgb
+    generate.mix([0], [1]).wait(PATIENCE / 1000)
+    with pytest.raises(CellSimError, match="no start of a movie"):
+        generate.forecast(0)
+
+
 @pytest.mark.parametrize(
     ("title", "kind"),
     [

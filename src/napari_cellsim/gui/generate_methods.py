@@ -197,7 +197,9 @@ class ExploreMethods:
             The movie's layer.
         """
         index = self._index(picture)
-        if layers.maker_kind(self.layer) in SPECIMENS:
+        if (
+            layers.maker_kind(self.layer) in SPECIMENS or self.layer.rgb
+        ):  # a Cell-GAN can draw photographs, too
             raise CellSimError(
                 f"Layer {self.layer.name!r} shows single specimens, which are no start of a movie of cells; choose "
                 "pictures of a Cell-GAN."

@@ -14,14 +14,14 @@ _LINES = {
     "patch_distance": (
         "Distance to real",
         (
-            "How far small patches of its pictures are from those of the training pictures, mean over scales, in their\n"
-            "standard deviations: small is good, but no proof of good shapes."
+            "How far small patches of its pictures are from those of the training pictures, mean over scales, in\n"
+            "their standard deviations: small is good, but no proof of good shapes."
         ),
     ),
     "change": (
         "Change by scale",
         (
-            "Mean squared difference to the pictures of the validation before, over their variance, from coarse to fine:\n"
+            "Mean squared difference to the pictures of the validation before, over their variance, coarse to fine:\n"
             "it falls while the generator settles."
         ),
     ),
@@ -103,7 +103,7 @@ def _texts(metrics: Mapping[str, float]) -> dict[str, str]:
     if "copies" in metrics:
         texts["copies"] = f"{metrics['copies']:.0%} (chance: 1 %)"
     if "grid" in metrics:
-        texts["grid"] = f"{metrics['grid']:.2g} (real pictures: {metrics['grid_real']:.2g})"
+        texts["grid"] = f"{metrics['grid']:.3g} (real pictures: {metrics['grid_real']:.3g})"
     return texts
 
 
