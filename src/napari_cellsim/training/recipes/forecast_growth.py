@@ -1,4 +1,4 @@
-"""A predictor with more to it than an earlier one, with the earlier one's weights."""
+"""A predictor of another configuration than an earlier one, with the earlier one's weights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _FIRST = ("encoder.0.first.weight", "encoder.0.residual.weight")  # weights that
 def grown(start: str, **changes: Any) -> tuple[SDCNet, SDCNet]:
     """Return a trained predictor, and a copy of it with some fields of its configuration changed.
 
-    New decoders are fresh. Inputs that are new (noise) enter with weight zero, so that the copy forecasts what the
-    original does.
+    New decoders are fresh, and those that the changed configuration has no use for are left out. Inputs that are new
+    (noise) enter with weight zero, so that at first they change nothing.
 
     Parameters
     ----------
