@@ -19,12 +19,12 @@ as many pictures in one run, with the settings of the last. `spread` then widens
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
+from stages import SPLIT, import_real, parser_of, train_aloud
 
 import napari_cellsim as cs
 from napari_cellsim.models import Model
@@ -39,19 +39,12 @@ from napari_cellsim.training import (
     RunFolder,
     SDCNetConfig,
     SegmentationConfig,
-    StepLogged,
     VAEConfig,
-    Validated,
-    train,
     write_run,
 )
 from napari_cellsim.training.augmentation import Augmentation
-from napari_cellsim.training.sequences import import_frames
 from napari_cellsim.training.simulated import generate_phantoms, generate_pictures
 
-HERE = Path(__file__).resolve().parent
-SPLIT = json.loads((HERE / "training_split.json").read_text())
-WEIGHTS = HERE.parent / "src" / "napari_cellsim" / "weights"
 STEPS = {
     "unet": 2000,
     "pwcnet": 6000,
@@ -87,21 +80,8 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("stages", nargs="+", choices=STAGES, help="stages to run, in this order")
-    parser.add_argument(
-        "--data", type=Path, required=True, help="store of training sequences, outside the repository"
-    )
-    parser.add_argument("--runs", type=Path, required=True, help="folder for the run folders")
-    parser.add_argument(
-        "--real", type=Path, default=HERE.parents[1] / "shared" / "data", help="folder of the real movies"
-    )
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the exported models")
+    parser = parser_of(__doc__, STAGES)
     parser.add_argument("--processes", type=int, default=2, help="processes that simulate")
-    parser.add_argument("--threads", type=int, default=2, help="threads that train")
-    parser.add_argument("--device", default="cpu", help="where to train: cpu (default), cuda")
     parser.add_argument("--seed", type=int, default=0)
     for stage, steps in STEPS.items():
         name = stage.replace("_", "-")
@@ -128,21 +108,7 @@ def make_data(options: argparse.Namespace) -> None:
         for event in generate_phantoms(options.data / part, seeds, processes=options.processes, **settings):
             if event.done % 20 == 0 or event.done == event.total:
                 print(f"{part}: {event.done}/{event.total}, {event.seconds_left or 0:.0f} s left", flush=True)
-    for real in SPLIT["real"]:
-        path = options.real / real["file"]
-        if not path.is_file():
-            print(f"{path} is not here; training without it")
-            continue
-        frames = cs.open_timelapse(path).array(slice(*real["frames"]))
-        import_frames(
-            options.data / "real",
-            path.name.split(".")[0],
-            frames,
-            pixel_size=real["pixel_size"],
-            interval=real["interval"],
-            target_pixel_size=SPLIT["pixel_size"],
-            strides=tuple(real["strides"]),
-        )
+    import_real(options.data / "real", options.real, SPLIT["pixel_size"])
 
 
 def make_pictures(options: argparse.Namespace) -> None:
@@ -191,17 +157,7 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
     recipe, settings = recipe_of(stage, options)
     if folder.state().get("status") != "finished":
         write_run(folder.path, recipe, settings, schedule)
-        for event in train(folder.path):
-            if isinstance(event, StepLogged):
-                losses = " ".join(f"{name} {value:.4f}" for name, value in event.losses.items())
-                print(
-                    f"{event.step} ({event.progress:.1%}, {event.images_per_second:.1f}/s) {losses}",
-                    flush=True,
-                )
-            elif isinstance(event, Validated):
-                print(
-                    "validation", {name: round(value, 4) for name, value in event.metrics.items()}, flush=True
-                )
+        train_aloud(folder)
     if stage in ("unet", "pwcnet", "fine_tune", "multi_frame", "encoder", "vae"):
         export(cs.load_model(folder.final), options.weights)
     elif stage == "polish":
