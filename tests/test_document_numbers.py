@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from napari_cellsim import nets
+from napari_cellsim import models, nets
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,6 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 def results(name: str) -> Any:
     path = ROOT / "benchmarks" / "results" / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))["results"]
+
+
+def spaced(number: float) -> str:
+    return f"{number:,.0f}".replace(",", " ")
 
 
 def sdc() -> Iterator[str]:
@@ -43,6 +47,16 @@ def sdc() -> Iterator[str]:
     faster = {name: case["faster"]["compiled_median"] for name, case in results("sdc")["cases"].items()}
     yield f"a half-warm compiled form: {faster['batch 1, forward']:.1f} times"
     yield f"({faster['batch 8, forward']:.0f} and {faster['batch 1, forward and backward']:.0f} times)"
+
+
+def training() -> Iterator[str]:
+    runs = results("forecast_training")["runs"]
+    stages = ("flow", "kernel_init", "fine_tune", "multi_frame")
+    shown = sum(runs[name]["steps"] * runs[name]["settings"]["data"]["batch"] for name in stages)
+    card = next(entry.card for entry in models.list_models() if entry.name == "sdcnet-lite")
+    parts: list[Any] = [card.training, card.training["fine_tune"]]
+    seen = sum(part["steps"] * part["settings"]["data"]["batch"] for part in parts)
+    yield f"{shown} crops in all, where the bundled `sdcnet-lite` saw {spaced(seen)} in fine-tuning alone"
 
 
 def crops() -> Iterator[str]:
@@ -114,7 +128,7 @@ def msggan_sizes() -> Iterator[str]:
 
 def classifier_sizes() -> Iterator[str]:
     lite, large = (weights("classifier", preset) for preset in ("lite", "large"))
-    yield f"(`lite`: {round(lite, -3):,}, `large`: {large / 1e6:.1f} million)".replace(",", " ", 1)
+    yield f"(`lite`: {spaced(round(lite, -3))}, `large`: {large / 1e6:.1f} million)"
 
 
 def simvp_sizes() -> Iterator[str]:
@@ -122,11 +136,9 @@ def simvp_sizes() -> Iterator[str]:
 
 
 def pwcnet_sizes() -> Iterator[str]:
-    thesis, lite = (
-        f"{n:,}".replace(",", " ")
-        for n in (weights("pwcnet", "thesis"), round(weights("pwcnet", "lite"), -3))
-    )
-    yield f"exactly the {thesis} parameters of the published PWCDCNet; the lite one has {lite}."
+    thesis, lite = (weights("pwcnet", preset) for preset in ("thesis", "lite"))
+    yield f"exactly the {spaced(thesis)} parameters of the published PWCDCNet"
+    yield f"the lite one has {spaced(round(lite, -3))}."
 
 
 REAL_MOVIES = ("trap_alcatras_dic_part1_T058", "colony_phylocell_phase_T100")
@@ -136,6 +148,7 @@ PAGES = {
     "explanation/how_cellgan_works.md": cellgan_sizes,
     "explanation/how_msggan_works.md": msggan_sizes,
     "explanation/phantom.md": phantom,
+    "explanation/training_stages.md": training,
     "how_to/build_a_dataset.md": crops,
     "how_to/train_on_your_movies.md": unsupervised_flow,
     "reference/models.md": pwcnet_sizes,
