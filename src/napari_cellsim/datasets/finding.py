@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are imported on first use, none when a dock opens
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..base import CellSimError, Event, JobToken, Progress, run
 from ..data import check_frames
@@ -309,7 +309,7 @@ def _patch(image: Floats, centre: Floats, degrees: float, shape: tuple[int, int]
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     rows = centre[0] + c * y[:, None] - s * x[None, :]
     columns = centre[1] + s * y[:, None] + c * x[None, :]
-    result: Floats = ndimage.map_coordinates(image, [rows, columns], order=1, mode="nearest")
+    result: Floats = scipy.ndimage.map_coordinates(image, [rows, columns], order=1, mode="nearest")
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported on first use, none when a dock opens
 from numpy.typing import NDArray
 
 from .templates import Floats, TrapTemplate

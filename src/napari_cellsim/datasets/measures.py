@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy  # its parts are imported on first use, none when a dock opens
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..base import CellSimError, Clock, Event, JobToken
 from ..data import atomic_path, fit_scale
@@ -232,7 +232,7 @@ def _measure(frames: NDArray[np.float32], segment: _Segmenter, pixel: float, tok
         cells=tuple(count_cells(mask, pixel) for mask in cells),
         area=tuple(round(float(mask.sum()) * pixel**2, 3) for mask in cells),
         trapped=tuple(_trapped_area(c == _OF_INTEREST, pixel) for c in classes),
-        focus=tuple(float(f"{ndimage.gaussian_laplace(frame, blur).std():.4g}") for frame in scaled),
+        focus=tuple(float(f"{scipy.ndimage.gaussian_laplace(frame, blur).std():.4g}") for frame in scaled),
         difference=tuple(
             float(f"{np.abs(now - last).mean():.4g}") for now, last in zip(scaled, before, strict=True)
         ),
@@ -240,13 +240,13 @@ def _measure(frames: NDArray[np.float32], segment: _Segmenter, pixel: float, tok
 
 
 def _trapped_area(mask: NDArray[np.bool_], pixel_size: float) -> float:
-    patches, count = ndimage.label(mask)
+    patches, count = scipy.ndimage.label(mask)
     if count == 0:
         return 0.0
     numbers = np.arange(1, count + 1)
-    middles = np.array(ndimage.center_of_mass(mask, patches, numbers))
+    middles = np.array(scipy.ndimage.center_of_mass(mask, patches, numbers))
     away = np.hypot(*(middles - (np.array(mask.shape) - 1) / 2).T) * pixel_size
-    areas = ndimage.sum_labels(mask, patches, numbers) * pixel_size**2
+    areas = scipy.ndimage.sum_labels(mask, patches, numbers) * pixel_size**2
     return round(float(areas[away <= _REACH].max(initial=0.0)), 3)
 
 
@@ -262,8 +262,8 @@ def cell_middles(mask: NDArray[np.bool_], pixel_size: float) -> NDArray[np.int64
     """
     from skimage.feature import peak_local_max
 
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] * pixel_size
-    depth = ndimage.gaussian_filter(depth, 0.25 / pixel_size) * mask
+    depth = scipy.ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] * pixel_size
+    depth = scipy.ndimage.gaussian_filter(depth, 0.25 / pixel_size) * mask
     apart = max(1, round(1.2 / pixel_size))
     middles: NDArray[np.int64] = peak_local_max(
         depth, min_distance=apart, threshold_abs=0.7, exclude_border=False

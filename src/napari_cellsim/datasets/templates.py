@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are imported on first use, none when a dock opens
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..base import CellSimError
 from ..data.trap_geometry import TrapGeometry
@@ -89,8 +89,8 @@ class TrapTemplate:
         if degrees == 0:
             return self
         turn = {"angle": degrees, "reshape": False, "order": 1}
-        picture = ndimage.rotate(self.picture, mode="nearest", **turn)
-        weight = ndimage.rotate(self.weight, mode="constant", cval=0.0, **turn)
+        picture = scipy.ndimage.rotate(self.picture, mode="nearest", **turn)
+        weight = scipy.ndimage.rotate(self.weight, mode="constant", cval=0.0, **turn)
         return TrapTemplate(picture, np.maximum(weight, 0))
 
     def reduced(self, factor: int) -> TrapTemplate:
@@ -104,11 +104,13 @@ class TrapTemplate:
         ]
         grid = list(np.meshgrid(*axes, indexing="ij"))
         smooth = [
-            ndimage.uniform_filter(part, factor, mode="nearest") for part in (self.picture, self.weight)
+            scipy.ndimage.uniform_filter(part, factor, mode="nearest") for part in (self.picture, self.weight)
         ]
         if factor % 2 == 0:  # then a block's mean stands half a pixel behind the block's middle
             grid = [at + 0.5 for at in grid]
-        picture, weight = (ndimage.map_coordinates(part, grid, order=1, mode="nearest") for part in smooth)
+        picture, weight = (
+            scipy.ndimage.map_coordinates(part, grid, order=1, mode="nearest") for part in smooth
+        )
         return TrapTemplate(picture.astype(np.float32), np.maximum(weight, 0).astype(np.float32))
 
 

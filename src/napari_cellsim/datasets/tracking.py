@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are imported on first use, none when a dock opens
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..base import CellSimError, Clock, Event, JobToken, run
 from .finding import Traps, learn_template
@@ -127,7 +127,7 @@ def _small(frame: Floats) -> tuple[Floats, int]:
     factor = max(1, -(-max(frame.shape) // _WHOLE))
     height, width = (n // factor * factor for n in frame.shape)
     blocks = frame[:height, :width].reshape(height // factor, factor, width // factor, factor).mean((1, 3))
-    flat = blocks - ndimage.gaussian_filter(blocks, _BACKGROUND, mode="nearest")
+    flat = blocks - scipy.ndimage.gaussian_filter(blocks, _BACKGROUND, mode="nearest")
     return flat, factor
 
 
