@@ -11,10 +11,10 @@ from ..base import CellSimError
 from ..datasets import Decision
 from . import dataset_review_work as work
 from .dataset_desk import ReviewDesk
-from .dataset_handover import hand_over
 from .dataset_view import DatasetView
 from .dataset_window import WindowLayers
 from .jobs import Finish, Job, JobFactory
+from .other_dock import open_dock
 
 _VERDICTS = ("keep", "drop", "flag")
 
@@ -183,7 +183,7 @@ class ReviewMethods:
 
     def train(self) -> None:
         """Choose the store in the Train dock, which is opened if need be."""
-        hand_over(self._viewer, self._desk.review.store.path)
+        open_dock(self._viewer, "Train").use_dataset(self._desk.review.store.path)
 
     # ---- what becomes of the jobs ----
 

@@ -12,13 +12,12 @@ from napari.layers import Image, Layer
 from ..models import ModelEntry
 from ..models.header import read_header
 from . import model_list
-from .forecast_dock import ForecastDock
 from .opening import movie_layers
+from .other_dock import open_dock
 
 if TYPE_CHECKING:
     from ..generation import Generated
 
-PLUGIN = "napari-cellsim"
 _USUAL = 3  # frames that a forecast reads where no model says
 
 
@@ -44,7 +43,7 @@ def hand_over(viewer: Any, pictures: Generated, index: int) -> tuple[Image, str]
     str
         What was done, one or two sentences.
     """
-    dock = _forecast_dock(viewer)
+    dock = open_dock(viewer, "Forecast")
     entry = next(
         (one for one in model_list.available("sdcnet") if model_list.key_of(one) == dock.model), None
     )
@@ -83,11 +82,3 @@ def _wishes(entry: ModelEntry | None) -> tuple[int, float | None]:
         return _USUAL, None
     network = read_header(Path(entry.path)).content.networks["sdcnet"]
     return int(network.config["frames"]), entry.card.interval
-
-
-def _forecast_dock(viewer: Any) -> ForecastDock:
-    for dock in viewer.window.dock_widgets.values():
-        if isinstance(dock, ForecastDock):
-            return dock
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Forecast")
-    return dock

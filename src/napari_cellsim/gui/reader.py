@@ -9,8 +9,6 @@ from typing import Any
 from ..base import CellSimError
 from . import model_list
 
-PLUGIN = "napari-cellsim"
-
 
 def get_model_reader(path: str | list[str]) -> Callable[..., list[tuple[None]]] | None:
     """Return the reader of ``*.safetensors`` files, or None for anything else."""
@@ -43,10 +41,7 @@ def _show(entry: Any) -> None:
     viewer = current_viewer()
     if viewer is None:
         return
-    from .models_dock import ModelsDock
+    from .other_dock import open_dock
 
-    docks = [dock for dock in viewer.window.dock_widgets.values() if isinstance(dock, ModelsDock)]
-    if not docks:
-        docks = [viewer.window.add_plugin_dock_widget(PLUGIN, "Models")[1]]
-    docks[0].select(entry.path)
+    open_dock(viewer, "Models").select(entry.path)
     show_info(f"Model {entry.name} is ready to use.")
