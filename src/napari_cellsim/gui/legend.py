@@ -17,31 +17,55 @@ _SIZE = 56
 _BAR = 12  # px, height of the colour bar
 
 
-class MotionLegend(QWidget):
-    """Colour wheel with a line of text; hidden until there is something to explain."""
+class _Legend(QWidget):
+    """A picture with a line of text beside it; hidden until there is something to explain.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    pixels : ndarray
+        The picture, (height, width, 3) uint8.
+    name, tooltip : str
+        What the picture is, and how to read it.
+    text_name : str
+        Accessible name of the text.
+    """
+
+    def __init__(self, pixels: np.ndarray, name: str, tooltip: str, text_name: str) -> None:
         super().__init__()
-        pixels = flow_wheel(_SIZE)
-        picture = QImage(pixels.tobytes(), _SIZE, _SIZE, 3 * _SIZE, QImage.Format.Format_RGB888)
-        wheel = QLabel()
-        wheel.setPixmap(QPixmap.fromImage(picture))
-        wheel.setFixedSize(_SIZE, _SIZE)
-        wheel.setAccessibleName("Colour wheel of the motion")
-        wheel.setToolTip(
-            "The colour is the direction of the motion: red right, green down, cyan left, violet up."
-        )
-        self._text = line("What the motion overlays mean")
+        height, width, _ = pixels.shape
+        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        picture = QLabel()
+        picture.setPixmap(QPixmap.fromImage(image))
+        picture.setFixedSize(width, height)
+        picture.setAccessibleName(name)
+        picture.setToolTip(tooltip)
+        self._text = line(text_name)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(wheel)
+        row.addWidget(picture)
         row.addWidget(self._text, 1, Qt.AlignmentFlag.AlignVCenter)
         self.hide()
 
     @property
     def text(self) -> str:
-        """The words beside the wheel."""
+        """The words beside the picture."""
         return self._text.text()
+
+    def _show(self, text: str) -> None:
+        say(self._text, text)
+        self.setVisible(bool(text))
+
+
+class MotionLegend(_Legend):
+    """Colour wheel of the motion."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            flow_wheel(_SIZE),
+            "Colour wheel of the motion",
+            "The colour is the direction of the motion: red right, green down, cyan left, violet up.",
+            "What the motion overlays mean",
+        )
 
     def explain(self, facts: dict[str, Any] | None) -> None:
         """Show what full colour and arrow length mean.
@@ -51,46 +75,33 @@ class MotionLegend(QWidget):
         facts : dict or None
             ``full_colour`` and its ``unit``, and ``arrow_magnification``; None hides the legend.
         """
-        self.setVisible(facts is not None and "full_colour" in facts)
         if facts is None or "full_colour" not in facts:
+            self._show("")
             return
         if not facts["full_colour"]:
-            say(self._text, "Nothing moves in this forecast.")
+            self._show("Nothing moves in this forecast.")
             return
         text = f"Full colour: {facts['full_colour']:.2g} {facts['unit']} or more."
         magnification = facts.get("arrow_magnification", 1.0)
         if magnification > 1.05:
             text += f" Arrows are drawn {magnification:.2g} times as long as the motion."
-        say(self._text, text)
+        self._show(text)
 
 
-class UncertaintyLegend(QWidget):
-    """Colour bar of the uncertainty with a line of text; hidden until there is something to explain."""
+class UncertaintyLegend(_Legend):
+    """Colour bar of the uncertainty."""
 
     def __init__(self) -> None:
-        super().__init__()
         table = np.array(UNCERTAINTY_COLOURS)
         at, knots = np.linspace(0, 1, _SIZE), np.linspace(0, 1, len(table))
         *rgb, alpha = (np.interp(at, knots, column) for column in table.T)
         over_grey = np.stack([alpha * channel + (1 - alpha) * 0.5 for channel in rgb], axis=-1)
-        pixels = np.repeat(np.round(over_grey * 255).astype(np.uint8)[None], _BAR, axis=0)
-        picture = QImage(pixels.tobytes(), _SIZE, _BAR, 3 * _SIZE, QImage.Format.Format_RGB888)
-        bar = QLabel()
-        bar.setPixmap(QPixmap.fromImage(picture))
-        bar.setFixedSize(_SIZE, _BAR)
-        bar.setAccessibleName("Colour bar of the uncertainty")
-        bar.setToolTip("Grey, as the picture: the forecast is sure of the pixel. Bright: do not trust it.")
-        self._text = line("What the uncertainty means")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(bar)
-        row.addWidget(self._text, 1, Qt.AlignmentFlag.AlignVCenter)
-        self.hide()
-
-    @property
-    def text(self) -> str:
-        """The words beside the bar."""
-        return self._text.text()
+        super().__init__(
+            np.repeat(np.round(over_grey * 255).astype(np.uint8)[None], _BAR, axis=0),
+            "Colour bar of the uncertainty",
+            "Grey, as the picture: the forecast is sure of the pixel. Bright: do not trust it.",
+            "What the uncertainty means",
+        )
 
     def explain(self, facts: dict[str, Any] | None) -> None:
         """Show what the brightest colour means.
@@ -102,13 +113,14 @@ class UncertaintyLegend(QWidget):
             of the picture's range; without it the legend is hidden.
         """
         found = None if facts is None else facts.get("uncertainty")
-        self.setVisible(found is not None)
-        if found is not None:
-            say(
-                self._text,
-                f"Uncertainty: brightest is ±{_plain(found['brightest'])} intensity units or more, "
-                f"{100 * found['share']:.0f} % of the picture's range. 68 % of pixels should end up within ±.",
-            )
+        if found is None:
+            self._show("")
+            return
+        self._show(
+            f"Uncertainty: brightest is ±{_plain(found['brightest'])} intensity units or more, "
+            f"{100 * found['share']:.0f} % of the picture's range. Two thirds of pixels are expected to lie "
+            "within the ± shown."
+        )
 
 
 def _plain(value: float) -> str:
