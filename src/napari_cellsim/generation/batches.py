@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..base import CellSimError, Clock, Event, JobToken
 from ..models.hardware import free_memory, is_out_of_memory
 from .events import PicturesReady
+from .generated import COLOURS
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +82,7 @@ def draw_job(
 
     for part, ready in in_batches(draw, len(latents), size, renderer.device, renderer.token):
         images.append(ready)
-        yield PicturesReady(part.start, ready)
+        yield PicturesReady(part.start, ready, colour=renderer.channel_names == COLOURS)
         yield clock.progress(len(ready))
     return np.concatenate(images)
 

@@ -20,10 +20,13 @@ class PicturesReady(Event):
         Index of the first of them.
     images : numpy.ndarray
         (n, T, C, Y, X) float32 in intensity units.
+    colour : bool
+        Whether the channels are red, green and blue, from 0 to 255.
     """
 
     first: int
     images: NDArray[np.float32]
+    colour: bool
 
 
 @dataclass(frozen=True)

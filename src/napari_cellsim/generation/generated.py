@@ -16,7 +16,8 @@ from ..data import TimeLapse
 Kind = Literal["sample", "guided", "walk", "grid", "edit"]
 NO_NOISE = -1
 COLOURS = ("red", "green", "blue")
-"""Channel names by which colour photographs are known; their intensities are from 0 to 255."""
+"""Channel names by which colour photographs are known; their intensities are from 0 to `WHITE`."""
+WHITE = 255
 
 _SHAPES = "images (N, T, C, Y, X), latents (N, L, D), noise_seeds (N,), intensity (N, C, 2), z (N, D), guides as images"
 

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import CellSimError
-from .generated import COLOURS, Generated
+from .generated import COLOURS, WHITE, Generated
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 _KEY = "napari_cellsim"
-_WHITE = 255
 
 
 def layers_of(generated: Generated) -> list[LayerData]:
@@ -55,7 +54,7 @@ def pixels_of(images: NDArray[np.float32], colour: bool) -> NDArray[np.float32]:
         Without T and C where they have length 1; colour (…, T, Y, X, 3) from 0 to 1, as napari wants it.
     """
     if colour:
-        images = np.clip(np.moveaxis(images, -3, -1) / np.float32(_WHITE), 0, 1)
+        images = np.clip(np.moveaxis(images, -3, -1) / np.float32(WHITE), 0, 1)
         return images[..., 0, :, :, :] if images.shape[-4] == 1 else images
     axes = tuple(axis for axis in (-4, -3) if images.shape[axis] == 1)
     return images.squeeze(axes)
@@ -83,7 +82,7 @@ def fields_of(layer: Any) -> dict[str, Any]:
     values = {key: block[key] for key in _KEPT}
     shape, data = tuple(block["shape"]), np.asarray(layer.data, dtype=np.float32)
     if tuple(block["channel_names"]) == COLOURS and data.shape[-1:] == (len(COLOURS),):
-        data = np.moveaxis(data, -1, -3) * np.float32(_WHITE)
+        data = np.moveaxis(data, -1, -3) * np.float32(WHITE)
     if tuple(n for n in data.shape if n > 1) != tuple(n for n in shape if n > 1):
         raise CellSimError(
             f"The layer '{layer.name}' has the shape {data.shape}, but its latents belong to pictures of the shape "

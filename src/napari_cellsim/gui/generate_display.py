@@ -68,7 +68,7 @@ class GenerateDisplay:
     def event(self, event: Event) -> None:
         """Show pictures and refinement steps as they come."""
         if isinstance(event, PicturesReady) and self.live is not None:
-            self.live.write(event.first, event.images)
+            self.live.write(event.first, event.images, event.colour)
         elif isinstance(event, GuideReady):
             self._view.guide.pair.show_guide(layers.flat(event.image))
         elif isinstance(event, RefinementReady):

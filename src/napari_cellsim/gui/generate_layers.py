@@ -9,6 +9,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
 from ..base import CellSimError
+from ..generation.generated import WHITE
 from ..generation.layers import display_of, pixels_of
 from . import viewer_state
 from .painting import paint_later
@@ -159,7 +160,7 @@ def sheet_data(generated: Generated, sheet: np.ndarray, name: str) -> LayerData:
         **{key: meta[key] for key in ("rgb", "colormap", "contrast_limits") if key in meta},
         **{key: meta[key][-2:] for key in ("scale", "units", "axis_labels")},
     }
-    return sheet / np.float32(255) if generated.colour else sheet, options, "image"
+    return sheet / np.float32(WHITE) if generated.colour else sheet, options, "image"
 
 
 class LivePictures(QObject):
@@ -173,21 +174,17 @@ class LivePictures(QObject):
         How many pictures will come.
     pixel_size : float or None
         µm per pixel, if the model knows.
-    colour : bool
-        Whether they are colour photographs.
     widget : QWidget
         Any widget of the viewer's window.
     """
 
-    def __init__(
-        self, viewer: Any, count: int, pixel_size: float | None, colour: bool, widget: QWidget
-    ) -> None:
+    def __init__(self, viewer: Any, count: int, pixel_size: float | None, widget: QWidget) -> None:
         super().__init__()
         self._viewer = viewer
         self._widget = widget
         self._count = count
         self._pixel_size = pixel_size
-        self._colour = colour
+        self._colour = False
         self._shown_at: float | None = None
         self._array: np.ndarray | None = None
         self._layer: Image | None = None
@@ -199,8 +196,9 @@ class LivePictures(QObject):
         """The layer, once the first pictures are there and until the user deletes it."""
         return self._layer if self._layer is not None and self._layer in self._viewer.layers else None
 
-    def write(self, first: int, images: np.ndarray) -> None:
-        """Take pictures (n, T, C, Y, X); they are drawn when the event loop is next idle."""
+    def write(self, first: int, images: np.ndarray, colour: bool) -> None:
+        """Take pictures (n, T, C, Y, X), in colour or grey; they are drawn when the event loop is next idle."""
+        self._colour = colour
         if self._array is None:
             self._array = np.full((self._count, *images.shape[1:]), np.nan, dtype=np.float32)
         self._array[first : first + len(images)] = images
