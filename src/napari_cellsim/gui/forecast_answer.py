@@ -117,6 +117,11 @@ def can_sample(model: str | Path | None) -> bool:
     return "sampler" in model_list.networks_of(model)
 
 
+def sees_frames_alone(model: str | Path | None) -> bool:
+    """Return whether a model needs no optical flow."""
+    return model_list.networks_of(model).get("sdcnet", {}).get("sees") == "frames"
+
+
 def has_uncertainty(model: str | Path | None) -> bool:
     """Return whether a model says how sure it is of each pixel."""
     return any(bool(config.get("scale")) for config in model_list.networks_of(model).values())

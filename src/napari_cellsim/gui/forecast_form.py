@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QGridLayout, QWidget
 
 from ..base import CellSimError
 from . import model_list, viewer_state
-from .forecast_answer import AnswerForm, has_uncertainty
+from .forecast_answer import AnswerForm, has_uncertainty, sees_frames_alone
 from .forecast_request import ForecastRequest, LayerSnapshot
 from .forecast_work import MovieFacts
 from .settings import forecast_settings
-from .widgets import calibration_field, choose_some, form, section, show_row, unknown_or
+from .widgets import calibration_field, choose_some, device_box, form, section, show_row, unknown_or
 
 THIRD_AXIS = {"as the file says": None, "focal planes (Z)": "TZYX", "channels (C)": "TCYX"}
 OVERLAYS = {
@@ -29,9 +29,11 @@ OVERLAYS = {
     "uncertainty": (
         "Uncertainty",
         False,
-        "Half-width of the 68 % interval of each pixel, in intensity units, as a veil: bright = do not trust",
+        "How far each pixel may be off, in intensity units: two thirds are expected within it. Bright = do not trust",
     ),
 }
+_FLOW = "How the motion between the past frames is measured: by the model's own PWC-Net, another one, or classically."
+_NO_FLOW = "The chosen model looks at the frames alone, so it needs no optical flow."
 _UNSURE = "Only for a best estimate of a model that says how sure it is; this model or answer does not."
 
 
@@ -163,20 +165,14 @@ class ForecastForm:
         self.flow = ComboBox(
             label="Optical flow",
             choices=lambda _: [
-                ("the model's own (PWC-Net)", "model"),
+                ("the model's own", "model"),
                 ("classical (Lucas-Kanade)", "classical"),
                 *((entry.name, str(model_list.key_of(entry))) for entry in model_list.available("pwcnet")),
             ],
             value=flow,
-            tooltip="How the motion between the past frames is measured.",
+            tooltip=_FLOW,
         )
-        devices = ["auto", "cpu"]
-        self.device = ComboBox(
-            label="Device",
-            choices=devices if device in devices else [*devices, device],
-            value=device,
-            tooltip="Where to compute: auto takes a graphics card where there is one.",
-        )
+        self.device = device_box(device)
         self.advanced_box = section(
             "Advanced", form(self.region, self.segmentation, self.flow, self.device), collapsed=True
         )
@@ -212,9 +208,11 @@ class ForecastForm:
         self.at.enabled = not follow
 
     def model_changed(self, *_: Any) -> None:
-        """Offer the answers that the chosen model can give."""
+        """Offer what the chosen model can do."""
         self.answers.offer(self.model.value)
         self.answer_changed()
+        self.flow.enabled = not sees_frames_alone(self.model.value)
+        self.flow.native.setToolTip(_FLOW if self.flow.enabled else _NO_FLOW)
 
     def answer_changed(self, *_: Any) -> None:
         """Let the uncertainty be ticked if the last forecast has one, or the next one will."""
@@ -223,13 +221,6 @@ class ForecastForm:
             self.answers.answer.value == "mean" and has_uncertainty(self.model.value)
         )
         box.native.setToolTip(OVERLAYS["uncertainty"][2] if box.enabled else _UNSURE)
-
-    def show_devices(self, devices: list[str]) -> None:
-        """Offer the devices of this machine, keeping the choice."""
-        if list(self.device.choices) != devices:
-            wanted = self.device.value
-            self.device.choices = devices if wanted in devices else [*devices, wanted]
-            self.device.value = wanted
 
     # ---- reading ----
 

@@ -13,7 +13,7 @@ from .forecast_work import Kernels, MovieFacts, Preview
 from .job_bar import JobBar, format_seconds
 from .jobs import Job
 from .legend import MotionLegend, UncertaintyLegend
-from .widgets import DropZone, button, line, say, scrolling, section, side_by_side
+from .widgets import DropZone, button, line, offer_devices, say, scrolling, section, side_by_side
 
 if TYPE_CHECKING:
     from ..evaluation import ErrorCurve
@@ -41,7 +41,7 @@ class ForecastView(QWidget):
         self.estimate_line = line("Expected time and memory")
         self.kernel_line = line("Which compiled kernels are used")
         self.drop_zone = DropZone(
-            "Drop a TIFF, a folder or a saved forecast here",
+            "Drop a TIFF, folder or forecast here",
             "Files and folders dropped here are opened with their pixel size and frame interval.",
         )
         self.open_button = button("Open file…", "Open a TIFF movie, a saved forecast or a model file.")
@@ -80,6 +80,7 @@ class ForecastView(QWidget):
             self._column.addWidget(part)
         self._column.addStretch(1)
         buttons = QHBoxLayout()
+        buttons.setContentsMargins(4, 0, 8, 0)  # as the controls above
         buttons.addWidget(self.run_button, 2)
         buttons.addWidget(self.save_button, 1)
         outer = QVBoxLayout(self)
@@ -130,7 +131,7 @@ class ForecastView(QWidget):
         say(self.estimate_line, f"Expected: {format_seconds(found.seconds)}, {amount} of memory.")
         say(self.warning_line, "<br>".join(f"⚠ {warning}" for warning in found.warnings))
         self.show_kernels(found.kernels)
-        self.form.show_devices(found.devices)
+        offer_devices(self.form.device, found.devices)
 
     def show_leak(self, problem: str) -> None:
         """Say that the model knows what it is to forecast, if it does."""

@@ -19,6 +19,7 @@ from .job_dock import JobDock
 from .jobs import Finish, Job, JobFactory
 from .links import Links
 from .scout import Question
+from .widgets import offer_devices
 
 if TYPE_CHECKING:
     from ..generation import Generated
@@ -93,17 +94,12 @@ class GenerateDock(JobDock, ExploreMethods):
             If there is no model, or a job is running in this dock.
         """
         self._check_idle()
-        computing = self._view.model_form.computing(model, device)
         form = self._view.model_form
+        computing = form.computing(model, device)
         request = self._view.sample.request(computing, form.kind(computing.model), **choices)
         entry = form.entry(computing.model)
-        self._display.live = layers.LivePictures(
-            self._viewer,
-            request.n,
-            entry.card.pixel_size if entry else None,
-            form.colour(computing.model),
-            self,
-        )
+        pixel_size = entry.card.pixel_size if entry else None
+        self._display.live = layers.LivePictures(self._viewer, request.n, pixel_size, self)
         what = "one picture" if request.n == 1 else f"{request.n} pictures"
         return self._start(
             lambda token: work.generate_work(request, token), f"Generating {what}", self._display.generated
@@ -275,4 +271,4 @@ class GenerateDock(JobDock, ExploreMethods):
 
     def _show_devices(self, devices: list[str] | None, error: BaseException | None) -> None:
         if devices:
-            self._view.model_form.show_devices(devices)
+            offer_devices(self._view.model_form.device, devices)

@@ -15,7 +15,7 @@ from . import model_list, specimen_models
 from .generate_request import Computing, GenerateRequest
 from .generate_widgets import NumberSlider, SeedField, add_row
 from .settings import generate_settings
-from .widgets import button, choose_some, form, line, show_row
+from .widgets import button, choose_some, device_box, form, line, show_row
 
 if TYPE_CHECKING:
     from ..generation import Generated
@@ -48,14 +48,7 @@ class ModelForm:
             nullable=True,
             tooltip="Which network generates. The Models dock says what each was trained on and opens your own.",
         )
-        devices = ["auto", "cpu"]
-        chosen = generate_settings().device
-        self.device = ComboBox(
-            label="Device",
-            choices=devices if chosen in devices else [*devices, chosen],
-            value=chosen,
-            tooltip="Where to compute: auto takes a graphics card where there is one.",
-        )
+        self.device = device_box(generate_settings().device)
         self.specimens = ComboBox(
             label="Class",
             choices=[],
@@ -73,13 +66,6 @@ class ModelForm:
         self.model.reset_choices()
         choose_some(self.model)
         self._show_classes()
-
-    def show_devices(self, devices: list[str]) -> None:
-        """Offer the devices of this machine, keeping the choice."""
-        if list(self.device.choices) != devices:
-            wanted = self.device.value
-            self.device.choices = devices if wanted in devices else [*devices, wanted]
-            self.device.value = wanted
 
     def computing(self, model: str | Path | None = None, device: str | None = None) -> Computing:
         """Return model and device; what is None is taken from the controls.
@@ -132,15 +118,8 @@ class ModelForm:
         networks = model_list.networks_of(self.model.value if model is None else model)
         return next((kind for kind in (*KINDS, *self._more) if kind in networks), "")
 
-    def colour(self, model: str | Path | None = None) -> bool:
-        """Whether a model draws colour photographs, by default the chosen one."""
-        key = self.model.value if model is None else model
-        kind, entry = self.kind(key), self.entry(key)
-        photographs = kind in SPECIMENS or (entry is not None and entry.card.modality == "photograph")
-        return photographs and model_list.networks_of(key)[kind].get("channels") == 3
-
     def _entries(self) -> list[ModelEntry]:
-        return [entry for kind in (*KINDS, *self._more) for entry in model_list.available(kind)]
+        return model_list.available(*KINDS, *self._more)
 
     def _show_classes(self, _model: Any = None) -> None:
         """Offer the classes of the models that belong together with the chosen one."""

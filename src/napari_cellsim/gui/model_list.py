@@ -23,21 +23,21 @@ changes = _Changes()
 """`changes.changed` is emitted on the GUI thread whenever the list may have become another one."""
 
 
-def available(kind: str | None = None) -> list[ModelEntry]:
+def available(*kinds: str) -> list[ModelEntry]:
     """Return the models known here, each file once; does not import torch.
 
     Parameters
     ----------
-    kind : str or None
-        "sdcnet", "pwcnet" or "unet"; None for all, files with a problem included.
+    *kinds : str
+        Such as "sdcnet": models of these kinds in this order. Without any, all models, files with a problem included.
     """
     entries = list_models()
     known = {entry.path.resolve() for entry in entries}
     others = dict.fromkeys([*_of_this_session, *settings.opened_models()])
     entries += [read_entry(path) for path in others if path.is_file() and path.resolve() not in known]
-    if kind is None:
+    if not kinds:
         return entries
-    return [entry for entry in entries if entry.kind == kind and entry.problem is None]
+    return [entry for kind in kinds for entry in entries if entry.kind == kind and entry.problem is None]
 
 
 def keep_for_session(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,18 @@ _KINDS = {
     "classifier": "classification",
     "": "unusable",
 }
+_METRICS = {
+    "mse_ratio": "MSE / best baseline's",
+    "mse": "MSE",
+    "epe": "end-point error, px",
+    "epe_cells": "end-point error in cells, px",
+    "epe_cells_of_zero_flow": "the same for no motion at all, px",
+    "iou_trap": "IoU of traps",
+    "iou_cell": "IoU of cells",
+    "iou_cell_of_interest": "IoU of the cell of interest",
+    "domain_frechet_distance": "Fréchet distance",
+    "domain_kid": "KID",
+}
 _ENTRY = Qt.ItemDataRole.UserRole
 
 
@@ -58,16 +71,18 @@ class ModelsDock(QWidget):
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._tree = QTreeWidget()
-        self._tree.setHeaderLabels(["Model", "For", "Pixel", "From"])
+        self._tree.setHeaderLabels(["Model", "For", "Pixel size", "From"])
         self._tree.setRootIsDecorated(False)
         self._tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._tree.setAccessibleName("Models")
         self._tree.setToolTip("The models that CellSim knows; choose one to read what it is for.")
         self._tree.setMinimumHeight(110)
+        self._tree.setStyleSheet("QTreeView::item { height: 22px; }")
         self._tree.header().setAccessibleName("Columns of the model list")
         self._tree.header().setToolTip("Name, task, pixel size the model expects, and where it comes from")
         self._tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._tree.header().setStretchLastSection(True)
+        self._tree.header().setMinimumSectionSize(30)
         self._details = QTextBrowser()
         self._details.setWordWrapMode(
             QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
@@ -247,7 +262,7 @@ def describe(entry: ModelEntry) -> str:
         "Microscopy": card.modality,
         "Trained on": card.trained_on,
         "Works with": ", ".join(f"{role}: {partner['name']}" for role, partner in card.partners.items()),
-        "Accuracy": "<br>".join(f"{name}: {_number(value)}" for name, value in card.metrics.items()),
+        "Accuracy": "<br>".join(_accuracy(card.metrics)),
         "Size": f"{entry.parameters / 1e6:.2f} million weights, {entry.size / 2**20:.1f} MB",
         "Licence": card.licence,
         "File": str(entry.path),
@@ -259,5 +274,16 @@ def describe(entry: ModelEntry) -> str:
     return f"<h4>{entry.name}</h4><table>{lines}</table>"
 
 
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _accuracy(metrics: dict[str, Any]) -> Iterator[str]:
+    """Yield each number with what it is; ``mse_3`` is the MSE of step 3."""
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            yield from (f"{name} {line}" for line in _accuracy(value))
+            continue
+        stem, _, step = name.rpartition("_")
+        words = f"{_metric(stem)}, step {step}" if step.isdecimal() else _metric(name)
+        yield f"{words}: {value:.3g}" if isinstance(value, float) else f"{words}: {value}"
+
+
+def _metric(name: str) -> str:
+    return _METRICS.get(name, name.replace("_", " "))

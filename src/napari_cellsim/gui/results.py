@@ -84,9 +84,9 @@ def select(
         meta = {**meta, "metadata": {**meta["metadata"], _FORECAST_KEY: forecast}}
         if part == "frames":
             meta |= display
-        elif _OVERLAY.get(part, "") not in overlays:
+        elif (overlay := _OVERLAY.get(part, "")) not in overlays:
             continue
-        elif part in lit:
+        elif overlay in lit:
             meta["visible"] = True
         chosen.append((data, meta, kind))
     return chosen
@@ -118,10 +118,7 @@ def show_overlay(
         layer.visible = visible
     if visible and mine and not there:  # without any of its layers the user has done away with the forecast
         part = [one for one in layers if _OVERLAY.get(one[1]["metadata"][METADATA_KEY]["what"]) == overlay]
-        wanted = select(part, forecast, {overlay}, {})
-        for _ in add_layers(
-            viewer, [(data, {**meta, "visible": True}, kind) for data, meta, kind in wanted], widget
-        ):
+        for _ in add_layers(viewer, select(part, forecast, {overlay}, {}, lit=(overlay,)), widget):
             pass
 
 

@@ -30,6 +30,8 @@ class TrainPlot(pg.PlotWidget):
         self.setMenuEnabled(False)
         self.hideButtons()
         self.setLabel("bottom", "optimiser steps")
+        # pyqtgraph cuts the tails of the label's letters
+        self.getPlotItem().layout.setContentsMargins(1, 1, 1, 5)
         self.getAxis("left").setWidth(48)
         self.getAxis("bottom").setHeight(42)
         self._legend = self.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-4)

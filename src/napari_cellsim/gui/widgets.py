@@ -73,7 +73,13 @@ def section(title: str, *contents: QWidget, collapsed: bool | None = None) -> QW
         # The arrow stands in the text, which follows napari's theme; an icon would stay black in the dark one.
         folding = QCollapsible(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
         folding.setDuration(0)
+        folding.layout().setContentsMargins(0, 4, 0, 0)
+        folding.layout().setSpacing(2)
         button = folding.toggleButton()
+        # a heading like that of other sections, and not blue in napari's theme while it is open
+        button.setStyleSheet(
+            "text-align: left; border: none; background: transparent; font-weight: bold; padding: 2px 0px"
+        )
         folding.toggled.connect(lambda opened: button.setText(f"{'▾' if opened else '▸'} {title}"))
         button.setText(f"▾ {title}")
         button.setAccessibleName(title)
@@ -185,6 +191,25 @@ def tab_box(dock: str, name: str, tooltip: str, pages: Mapping[str, QWidget]) ->
 def unknown_or(value: float | None) -> float:
     """Return what a calibration field shows: 0, displayed as "unknown", for None."""
     return 0.0 if value is None else value
+
+
+def device_box(chosen: str) -> ComboBox:
+    """Return the choice of a device, for as long as the machine was not asked which it has."""
+    return ComboBox(
+        label="Device",
+        choices=list(dict.fromkeys(["auto", "cpu", chosen])),
+        value=chosen,
+        tooltip="Where to compute: auto takes a graphics card where there is one.",
+    )
+
+
+def offer_devices(box: ComboBox, devices: list[str]) -> None:
+    """Offer the devices of this machine in a `device_box`, keeping the choice."""
+    wanted = box.value
+    choices = list(dict.fromkeys([*devices, wanted]))
+    if list(box.choices) != choices:
+        box.choices = choices
+        box.value = wanted
 
 
 def calibration_field(label: str, unit: str, tooltip: str, largest: float) -> FloatSpinBox:
