@@ -17,7 +17,7 @@ import screens_evaluate
 import screens_forecast
 import screens_specimens
 import screens_training
-from screens import exchange, settle, shoot, window
+from screens import exchange, idle, settle, shoot, window
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 
@@ -36,7 +36,8 @@ def forecast_light(out: Path) -> None:
     """The dock before a run, in the light theme, with the estimate."""
     with window(theme="light") as (viewer, dock):
         dock.estimate()
-        settle(8)
+        settle(2)
+        idle()
         shoot(viewer, out / "forecast_dock_light.png")
 
 
@@ -138,7 +139,8 @@ def generate_sliders(out: Path) -> None:
         dock = _generate(viewer, forecast, "Explore", n=4)
         dock.show_sliders()
         dock.edit([2.0, -1.5, 0.5], picture=2)
-        settle(4)
+        idle()
+        settle()
         viewer.reset_view(margin=0.02)
         shoot(viewer, out / "generate_sliders.png")
 
@@ -210,6 +212,15 @@ def evaluate_blind(out: Path) -> None:
         test.close()
 
 
+def blind_specimens(out: Path) -> None:
+    """The window of a blind test of photographs of several classes."""
+    with window() as (viewer, forecast):
+        test = screens_evaluate.blind_specimens(viewer, forecast)
+        test.grab().save(str(out / "blind_specimens.png"))
+        print(out / "blind_specimens.png")
+        test.close()
+
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     function.__name__: function
     for function in (
@@ -232,6 +243,7 @@ PICTURES: dict[str, Callable[[Path], None]] = {
         train_specimens,
         evaluate_forecast,
         evaluate_blind,
+        blind_specimens,
     )
 }
 

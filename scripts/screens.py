@@ -19,8 +19,11 @@ from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_cellsim.gui.jobs import running_jobs
+
 SIZE = (1380, 860)
 WIDTH = 330  # of a dock, px
+MODEL = "sdcnet-default"  # which forecasts
 
 
 def settle(seconds: float = 1.0) -> None:
@@ -43,6 +46,7 @@ def window(sample: str = "phantom_movie", theme: str = "dark") -> Iterator[tuple
     viewer = napari.Viewer(show_welcome_screen=False)
     viewer.open_sample("napari-cellsim", sample)
     dock = add_dock(viewer, "Forecast")
+    dock.choose_model(MODEL)
     viewer.window.resize(*SIZE)
     settle()
     viewer.reset_view(margin=0.02)
@@ -52,7 +56,14 @@ def window(sample: str = "phantom_movie", theme: str = "dark") -> Iterator[tuple
     widen(dock, WIDTH)
     settle()
     yield viewer, dock
+    idle()
     viewer.close()
+
+
+def idle() -> None:
+    """Wait until nothing is being computed."""
+    while running_jobs():
+        settle(0.2)
 
 
 def add_dock(viewer: Any, name: str) -> Any:
