@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import re
 import shlex
 import tomllib
@@ -18,8 +19,9 @@ from typer.main import get_command
 
 import napari_cellsim
 from napari_cellsim.cli import app
-from napari_cellsim.training import RunConfig
+from napari_cellsim.training import FitConfig, RunConfig, SlurmConfig
 from napari_cellsim.training.recipes import RECIPES
+from napari_cellsim.training.recipes.common import DataConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
@@ -144,3 +146,29 @@ def test_run_files_in_documents_are_valid(document: Path) -> None:
         if "recipe" in content:
             run = RunConfig.model_validate(content)
             RECIPES[run.recipe][0].model_validate(run.settings)
+
+
+TRAINING = (ROOT / "docs" / "reference" / "run_toml.md").read_text(encoding="utf-8")
+SECTIONS = {part.split("\n")[0]: part for part in re.split(r"^## ", TRAINING, flags=re.MULTILINE)[1:]}
+CONFIGS: dict[str, type[BaseModel]] = {
+    "[fit]: how long and how": FitConfig,
+    "[settings.data]: which sequences": DataConfig,
+    "[slurm]: what to ask a cluster for": SlurmConfig,
+} | {title: RECIPES[title.split()[-1]][0] for title in SECTIONS if title.startswith("Settings of the recipe")}
+
+
+@pytest.mark.parametrize("title", CONFIGS)
+def test_page_of_the_training_file_names_every_setting_and_its_default(title: str) -> None:
+    config, section = CONFIGS[title], SECTIONS[title]
+    fields = dict(config.model_fields)
+    data = fields.pop("data", None)
+    own = data.annotation.model_fields if data and hasattr(data.annotation, "model_fields") else {}
+    assert set(fields) - set(re.findall(r"`(\w+)`", section)) == set()
+    tables = re.findall(r"^\| option \| default \| meaning \|\n.*\n((?:\|.*\n)+)", section, re.MULTILINE)
+    for row in "".join(tables).splitlines():
+        option, default, *_ = (part.strip() for part in row.strip("|").split("|"))
+        names, default = re.findall(r"`(\w+)`", option), default.strip("`")
+        known = [fields.get(name) or own[name] for name in names]
+        if len(known) == 1 and default:
+            found = known[0].get_default(call_default_factory=True)
+            assert tomllib.loads(f"x = {default}")["x"] == json.loads(json.dumps(found)), names[0]
