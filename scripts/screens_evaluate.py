@@ -6,12 +6,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tifffile
 from qtpy.QtTest import QTest
 from screens import exchange, settle
 
 from napari_cellsim import phantom
+from napari_cellsim.evaluation import Assessment
+from napari_cellsim.phantom.shells import SHELL_CLASSES
 
+_EACH, _SHELL = 4, 96
 _MOVIES, _FRAMES, _SIDE = 5, 14, 192
 _WIDTH = 470
 
@@ -41,16 +45,45 @@ def evaluate_forecast(viewer: Any, forecast: Any) -> None:
     settle(1)
 
 
+def blind_specimens(viewer: Any, forecast: Any) -> Any:
+    """Show a blind test of simulated photographs of four classes; returns its window."""
+    dock = exchange(viewer, forecast, "Evaluate", tab="Blind test", width=_WIDTH)
+    folder = Path(tempfile.mkdtemp()) / "blind test"
+    # others of the same phantom stand in for generated ones: the window looks the same
+    real, made = (
+        np.concatenate(
+            [phantom.simulate_shells(_EACH, seed, size=_SHELL, classes=c).images for c in SHELL_CLASSES]
+        )
+        for seed in (1, 2)
+    )
+    classes = np.repeat(SHELL_CLASSES, _EACH).tolist()
+    Assessment.create(
+        folder,
+        np.moveaxis(real, 1, -1),
+        np.moveaxis(made, 1, -1),
+        seed=26,
+        classes=SHELL_CLASSES,
+        real_classes=classes,
+        generated_classes=classes,
+    )
+    return _judged(dock, folder, ("r3s", "g4i", "r5l", "g2"))
+
+
 def evaluate_blind(viewer: Any, forecast: Any) -> Any:
     """Show a blind test after some answers; returns its window."""
     dock = exchange(viewer, forecast, "Evaluate", tab="Blind test", width=_WIDTH)
     folder = Path(tempfile.mkdtemp()) / "blind test"
     dock.make_test(folder, each=20, seed=3).wait()
+    return _judged(dock, folder, ("r3", "g4", "g5", "r2", "r4", "g"))
+
+
+def _judged(dock: Any, folder: Path, keys: tuple[str, ...]) -> Any:
+    """Press some keys in the window of a test, and return it."""
     dock._view.blind.folder.value = str(folder)
     dock.begin("Anna").wait()
     window = dock.window_of_test
     window.resize(900, 760)
-    for key in ("r3", "g4", "g5", "r2", "r4", "g"):
+    for key in keys:
         for letter in key:
             QTest.keyClick(window, letter)
         while window.busy:

@@ -72,6 +72,7 @@ def test_a_generator_of_specimens(dock, shells, models, qtbot):
     view = dock._view.generator
     dock.show_tab("Generator")
     assert view.truncation.native.isHidden(), "it means nothing for these models"
+    assert not view.sources.pixel_size.native.isVisibleTo(dock)
     assert not view.classifier.native.isHidden()
     assert view.classifier.value == models / "judge.safetensors"
     view.sources.add([shells])

@@ -66,9 +66,9 @@ class ClassAssessment(Strict):
         """The answer in words."""
         name = self.classifier["name"]
         if not self.generated.right:
-            said = f"Of {self.generated.pictures} generated pictures {name} calls {_list(self.generated)}"
+            said = f"The classifier {name} calls {_list(self.generated)} generated pictures"
             return (
-                f"{said}; of {self.real.pictures} real ones {_list(self.real)}." if self.real else f"{said}."
+                f"{said}, and {_list(self.real)} real ones that it had not seen." if self.real else f"{said}."
             )
         of = f"{_text(self.generated.right[ALL])} of {self.generated.pictures} generated pictures"
         if self.real is None or not self.real.right:
@@ -196,4 +196,5 @@ def _text(estimate: Estimate) -> str:
 
 
 def _list(answers: ClassAnswers) -> str:
-    return ", ".join(f"{count} {name}" for name, count in answers.called.items())
+    called = ", ".join(f"{count} {name}" for name, count in answers.called.items())
+    return f"{called} of {answers.pictures}"

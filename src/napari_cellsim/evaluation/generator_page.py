@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import pages
-from .class_assessment import ALL, ClassAssessment
+from .class_assessment import ALL, ClassAnswers, ClassAssessment
 from .generator_results import Distances, GeneratorStudy
 from .plots import Point, histogram, line_chart
 
@@ -136,20 +136,13 @@ def _recognised(study: GeneratorStudy, found: ClassAssessment) -> str:
     both = {"generated": found.generated, "real, not seen": found.real}
     answers = {what: one for what, one in both.items() if one is not None}
     parts = [pages.paragraph(found.judgement), pages.paragraph(RECOGNISED)]
-    heads = [
-        "class",
-        *(head for what in answers for head in (f"{what}: pictures", f"{what}: named right, %")),
-    ]
-    rows = []
+    known = {what: one for what, one in answers.items() if one.right}  # where the true classes are known
+    heads = ["class", *(f"{what}: {head}" for what in known for head in ("pictures", "named right, %"))]
+    rows: list[list[object]] = []
     for name in [*found.generated.called, ALL]:
-        if not any(name in one.right for one in answers.values()):
-            continue
-        row: list[object] = [name]
-        for one in answers.values():
-            right = one.right.get(name)
-            row += [one.counts.get(name) if name != ALL else one.pictures]
-            row += [None if right is None else pages.interval(right.value, right.low, right.high, 100)]
-        rows.append(row)
+        cells = [cell for one in known.values() for cell in _right(one, name)]
+        if any(cell is not None for cell in cells):
+            rows.append([name, *cells])
     if rows:
         parts.append(pages.table(heads, rows, [row[0] == ALL for row in rows]))
     called = list(found.generated.called)
@@ -161,6 +154,15 @@ def _recognised(study: GeneratorStudy, found: ClassAssessment) -> str:
     parts.append(pages.table(["is \\ called", *called], told))
     parts += [pages.facts(found.classifier), pages.command(study.command)]
     return pages.section("What a classifier sees in them", *parts)
+
+
+def _right(answers: ClassAnswers, name: str) -> tuple[object, object]:
+    """Return the pictures of a class, and how many percent of them are named right."""
+    right = answers.right.get(name)
+    if right is None:
+        return None, None
+    shown = pages.interval(right.value, right.low, right.high, 100)
+    return answers.counts.get(name, answers.pictures), shown
 
 
 def _copies(study: GeneratorStudy) -> str:

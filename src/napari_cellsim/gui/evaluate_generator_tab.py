@@ -74,6 +74,7 @@ class GeneratorTab(QWidget):
         )
         self.run_button = button("Evaluate", "Generate the pictures and compare them with the real ones.")
         self.result = ResultBox("Generated pictures against real ones")
+        self._frames = section("Advanced", form(self.channel, self.plane), collapsed=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 8, 2)
         for part in (
@@ -81,7 +82,7 @@ class GeneratorTab(QWidget):
                 "Generated", self.model_form.box, form(self.n, self.seed, self.truncation, self.classifier)
             ),
             section("Real pictures", self.sources),
-            section("Advanced", form(self.channel, self.plane), collapsed=True),
+            self._frames,
             self.run_button,
             self.result,
         ):
@@ -102,6 +103,8 @@ class GeneratorTab(QWidget):
         spherical, photographs = self._draws(None)
         show_row(self.truncation, not spherical)
         show_row(self.classifier, photographs)
+        show_row(self.sources.pixel_size, not photographs)
+        self._frames.setVisible(not photographs)
 
     def _draws(self, model: str | Path | None) -> tuple[bool, bool]:
         """Return whether a model's latents lie on a sphere, and whether it draws photographs of specimens."""
