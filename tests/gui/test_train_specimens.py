@@ -155,6 +155,9 @@ def test_one_model_per_class_from_folder_to_generated_pictures(dock, forams, qtb
     form.unit.value = "steps"
     form.amount.value = 4
     form.advanced.fill(TINY, {"log_every": 1, "validate_every": 2})
+    qtbot.mouseClick(dock._view.probe_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "for each of the models" in dock._view.probe_line.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=PATIENCE)
     qtbot.mouseClick(dock._view.start_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dock.follower.run == dock.folder / "forams (benthic)", timeout=PATIENCE)
     qtbot.waitUntil(lambda: dock.follower.run == dock.folder / "forams (planktic)", timeout=PATIENCE)

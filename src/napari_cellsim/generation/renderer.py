@@ -17,7 +17,7 @@ from torch import Tensor
 from ..base import CellSimError, JobToken, now, versions
 from ..models import Model, load_model
 from ..models.hardware import choose_device
-from .generated import COLOURS, NO_NOISE
+from .generated import COLOURS, NO_NOISE, WHITE
 from .seeds import check_seed
 
 # Larger batches gain nothing on a CPU, and make progress and cancelling slow to answer.
@@ -27,7 +27,7 @@ _LIVE_MAPS = 4
 _MAPPED_AT_ONCE = 1000
 _ARTICLES = {"cellgan": "a Cell-GAN", "msggan": "an MSG-GAN", "vae": "an autoencoder"}
 # What an MSG-GAN draws, [-1, 1], as 8-bit intensities.
-_MIDDLE, _HALF, _WHITE = 127.5, 127.5, 255.0
+_MIDDLE = _HALF = WHITE / 2
 
 _means: OrderedDict[tuple[str, int, int], tuple[NDArray[np.float32], float]] = OrderedDict()
 
@@ -76,10 +76,14 @@ class Renderer:
         return self.kind == "msggan"
 
     @property
+    def photographs(self) -> bool:
+        """Whether the model draws photographs, as any MSG-GAN does; their intensities are from 0 to `WHITE`."""
+        return self.spherical or self.model.card.modality == "photograph"
+
+    @property
     def channel_names(self) -> tuple[str, ...]:
         """Red, green and blue for a model of colour photographs, else nothing."""
-        photographs = self.spherical or self.model.card.modality == "photograph"
-        return COLOURS if photographs and self.channels == len(COLOURS) else ()
+        return COLOURS if self.photographs and self.channels == len(COLOURS) else ()
 
     def refuse_unless_styled(self, why: str) -> None:
         """Raise one sentence if the model has no styles.
@@ -167,7 +171,7 @@ class Renderer:
     @property
     def limits(self) -> tuple[float, float] | None:
         """What intensities are cut off at; None where there are no limits."""
-        return (0.0, _WHITE) if self.spherical else None
+        return (0.0, float(WHITE)) if self.photographs else None
 
     def codes(self, seeds: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return z (N, D), each row drawn from N(0, 1) by a CPU generator with its own seed.

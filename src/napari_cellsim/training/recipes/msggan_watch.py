@@ -16,7 +16,8 @@ from ...evaluation.spectrum import PERIODS, grid_artefact
 from ...nets.msggan.layers import pyramid
 
 _COMPARED_SIDE = 32  # px: at full size noise hides a copy
-_REAL_FOR_COPIES = 2000
+COMPARED = 2000
+"""Real pictures that generated ones are compared with, at most."""
 _REAL_FOR_PATCHES = 512
 
 
@@ -68,7 +69,7 @@ class Likeness:
 
     @cached_property
     def _small(self) -> np.ndarray:
-        return _grey_and_small(_spread(self._real, _REAL_FOR_COPIES))
+        return _grey_and_small(_spread(self._real, COMPARED))
 
     @cached_property
     def _threshold(self) -> float:

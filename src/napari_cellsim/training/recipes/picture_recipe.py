@@ -10,7 +10,7 @@ from torch import Tensor
 from ...models import load_model
 from ..pictures import PictureBatch, PictureFeeder
 from ..recipe import Recipe
-from .msggan_watch import Likeness
+from .msggan_watch import COMPARED, Likeness
 
 
 class PictureRecipe(Recipe):
@@ -44,7 +44,7 @@ class PictureRecipe(Recipe):
     @cached_property
     def _likeness(self) -> Likeness:
         """What compares photographs with those that are learnt from."""
-        return Likeness(self._pictures.all())
+        return Likeness(self._pictures.all(COMPARED))
 
     def _account(self, training: dict[str, Any]) -> dict[str, Any]:
         """Return what the card of a finished model says about its training, and about that of the model it began from.
