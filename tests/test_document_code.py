@@ -172,3 +172,13 @@ def test_page_of_the_training_file_names_every_setting_and_its_default(title: st
         if len(known) == 1 and default:
             found = known[0].get_default(call_default_factory=True)
             assert tomllib.loads(f"x = {default}")["x"] == json.loads(json.dumps(found)), names[0]
+
+
+def test_messages_that_have_an_answer_are_given_in_these_words() -> None:
+    page = (ROOT / "docs" / "how_to" / "solve_problems.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\*([^*]+)\*.*\n: ", page, re.MULTILINE)
+    assert len(messages) >= 3
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    for message in messages:
+        for words in filter(None, (part.strip() for part in message.split("…"))):
+            assert words in source, words
