@@ -121,8 +121,6 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
         RECIPE_STAGE[stage],  # type: ignore[arg-type]
         options.data / "bundle",
         start=start,
-        flow_model="",
-        segmentation_model="",
         data={"seed": SEEDS[stage], "validation_sequences": 24, "real_share": real},
         fit={
             "steps": getattr(options, f"steps_{stage}"),

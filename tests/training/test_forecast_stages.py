@@ -9,7 +9,7 @@ import torch
 import napari_cellsim as cs
 from napari_cellsim.base import CellSimError
 from napari_cellsim.models import Model, load_model
-from napari_cellsim.training import SDCNetRecipe, sdcnet_run
+from napari_cellsim.training import DataConfig, SDCNetConfig, SDCNetRecipe, sdcnet_run
 from napari_cellsim.training.augmentation import Augmentation
 
 SMALL = {"widths": [8, 12], "decoder_widths": [8], "trunk_stride": 2, "block": 3}
@@ -21,7 +21,7 @@ def make(store):
 
     def recipe(stage: str, **changes) -> SDCNetRecipe:
         data = {"batch": 2, "crop": 64, "augmentation": Augmentation.none(), "validation_sequences": 1}
-        usual = {"roll_out": ((0.0, 3),), "flow_model": "", "segmentation_model": "", "overrides": SMALL}
+        usual = {"roll_out": ((0.0, 3),), "overrides": SMALL}
         torch.manual_seed(0)
         config, _ = sdcnet_run("default", stage, store, data=data, **usual | changes)
         return SDCNetRecipe(config)
@@ -129,6 +129,15 @@ def test_what_a_model_cannot_do_is_said(mean_model, choices, said):
     movie = np.zeros((4, 32, 32), np.float32) + np.arange(32)
     with pytest.raises(CellSimError, match=said):
         cs.predict(movie, mean_model, 1, **choices)
+
+
+@pytest.mark.parametrize("stage", ["flow", "kernel_init"])
+def test_stages_of_kernels_need_kernels(store, stage):
+    settings = SDCNetConfig(
+        data=DataConfig(folder=str(store)), stage=stage, preset="lite", overrides={"motion": "flow"}
+    )
+    with pytest.raises(CellSimError, match="is for networks of flow and kernels"):
+        SDCNetRecipe(settings)
 
 
 def test_later_stages_need_a_model_to_go_on_from(make):

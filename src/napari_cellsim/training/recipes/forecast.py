@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 
 from ... import nets
+from ...base import CellSimError
 from ...models import Model, Partner, load_model
 from ..adamp import AdamP
 from ..checkpoints import load_modules
@@ -63,6 +64,11 @@ class SDCNetRecipe(Recipe):
             )
         else:
             network = nets.create("sdcnet", config.preset, **config.overrides)
+        if config.stage in ("flow", "kernel_init") and network.config.motion != "sdc":
+            raise CellSimError(
+                f"The stage {config.stage!r} is for networks of flow and kernels, but this one has the motion "
+                f"{network.config.motion!r}; train it in the stage 'default'."
+            )
         self.network = network
         self.robust = AdaptiveRobustLoss(config.robust_scale, (config.robust_map,) * 2, config.robust_alpha)
         self.modules.update({"network": self.network, "robust": self.robust})

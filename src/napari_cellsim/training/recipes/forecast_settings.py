@@ -132,7 +132,9 @@ _DEFAULT: dict[str, Any] = {
     "head_lr": 1e-3,
     "model_name": "sdcnet-default",
 }
+_PARTNERS = {"flow_model": "pwcnet-lite", "segmentation_model": "unet-lite"}
 _THESIS: dict[str, Any] = {
+    **_PARTNERS,
     "preset": "thesis",
     "discriminator_preset": "thesis",
     "encoder_lr": 1e-4,
@@ -142,6 +144,7 @@ _THESIS: dict[str, Any] = {
     "model_name": "sdcnet-thesis",
 }
 _LITE: dict[str, Any] = {
+    **_PARTNERS,
     "preset": "lite",
     "discriminator_preset": "lite",
     "encoder_lr": 1e-3,
@@ -209,8 +212,6 @@ def sdcnet_run(
     folder: str | Path,
     *,
     start: str | Path = "",
-    flow_model: str = "pwcnet-lite",
-    segmentation_model: str = "unet-lite",
     data: dict[str, Any] | None = None,
     fit: dict[str, Any] | None = None,
     **settings: Any,
@@ -227,12 +228,10 @@ def sdcnet_run(
         Training sequences.
     start : path
         Run folder of the stage before, or a model, see `SDCNetConfig`.
-    flow_model, segmentation_model : str
-        Partners; a network that sees frames alone uses at most the segmentation, for the growth map.
     data, fit : dict, optional
         Changes of `DataConfig` and of `FitConfig`.
     **settings
-        Changes of `SDCNetConfig`.
+        Changes of `SDCNetConfig`, such as other partners.
 
     Raises
     ------
@@ -246,8 +245,6 @@ def sdcnet_run(
             "stage": stage,
             "data": DataConfig(folder=str(folder), **{**chosen["data"], **(data or {})}),
             "start": str(start),
-            "flow_model": flow_model,
-            "segmentation_model": segmentation_model,
             **settings,
         }
     )
