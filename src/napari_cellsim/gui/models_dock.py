@@ -81,8 +81,7 @@ class ModelsDock(QWidget):
         self._tree.header().setAccessibleName("Columns of the model list")
         self._tree.header().setToolTip("Name, task, pixel size the model expects, and where it comes from")
         self._tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self._tree.header().setStretchLastSection(True)
-        self._tree.header().setMinimumSectionSize(30)
+        self._tree.header().setStretchLastSection(False)  # it would never shrink below 100 px
         self._details = QTextBrowser()
         self._details.setWordWrapMode(
             QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
