@@ -220,6 +220,13 @@ VARIANTS: tuple[Variant, ...] = (
         "Does it help that kernels sum to one?",
         settings=_shape(normalise=False),
     ),
+    Variant(
+        "feature_pyramid",
+        "ours, a feature pyramid for each past frame",
+        "Should past frames be seen one by one, and meet only at the decoders?",
+        per_minute=92,
+        settings=_shape(time_mixing="pyramid"),
+    ),
     Variant("robust", "ours, robust loss", "Which loss?", settings={"loss": "robust"}),
     Variant(
         "pyramid", "ours, loss at three scales", "Does a multi-scale loss help?", settings={"pyramid": 2}

@@ -66,7 +66,12 @@ def wake(net: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize(
     ("preset", "options"),
-    [("lite", {}), ("thesis", {}), ("thesis", {"time_mixing": "stem+bottleneck"})],
+    [
+        ("lite", {}),
+        ("thesis", {}),
+        ("thesis", {"time_mixing": "stem+bottleneck"}),
+        ("lite", {"time_mixing": "pyramid"}),
+    ],
 )
 def test_the_order_of_past_frames_matters(preset: str, options: dict) -> None:
     net = wake(nets.create("sdcnet", preset, **options))
@@ -75,6 +80,22 @@ def test_the_order_of_past_frames_matters(preset: str, options: dict) -> None:
         one = net(frames, flows, masks).flow
         other = net(frames[:, [1, 0, 2]], flows, masks).flow
     assert (one - other).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("mixing", "alone"), [("pyramid", True), ("stem+bottleneck", False)])
+def test_a_feature_pyramid_sees_one_frame_at_a_time(mixing: str, alone: bool) -> None:
+    net = wake(nets.create("sdcnet", "lite", time_mixing=mixing))
+    for mixer in net.mixers:
+        nn.init.normal_(mixer.weight, std=0.1)
+    for collapser in net.collapsers:
+        nn.init.zeros_(collapser.weight[:, :, :-1])  # what is known of earlier frames is thrown away
+    frames, flows, masks = inputs()
+    with torch.inference_mode():
+        one = net(frames, flows, masks).flow
+        frames[:, 0] += 1
+        assert torch.equal(one, net(frames, flows, masks).flow) == alone
+        frames[:, -1, :, :, ::2] += 1
+        assert not torch.equal(one, net(frames, flows, masks).flow)
 
 
 def test_folding_time_into_the_batch_equals_a_three_dimensional_convolution() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .blocks import Activation, Norm, ResidualBlock, Upsample, pad_to_multiple, per_frame
 from .motion import Motion, Renderer, draw_noise
 
-TimeMixing = Literal["late", "stem+bottleneck", "channels"]
+TimeMixing = Literal["late", "stem+bottleneck", "pyramid", "channels"]
 # What makes a frame out of the one before: flow and kernels, one of them alone, or neither but a residual.
 Making = Literal["sdc", "flow", "kernels", "direct"]
 _FIRST_SCALE = 0.03  # expected error of a fresh network, as share of the intensity range
@@ -34,10 +34,11 @@ class SDCNetConfig(BaseModel):
     trunk_stride : int
         1: compute at full resolution (thesis). s > 1: fold s×s pixels into channels, compute on the coarse
         grid, enlarge flow and kernels bilinearly.
-    time_mixing : {"late", "stem+bottleneck", "channels"}
+    time_mixing : {"late", "stem+bottleneck", "pyramid", "channels"}
         Where frames meet (the thesis' 1×3×3 kernels alone cannot mix them): only in the heads; in a 3×3×3 stem
-        and a zero-initialised 3×1×1 convolution after each block, collapsed before the decoders; or as
-        channels of a two-dimensional network.
+        and a zero-initialised 3×1×1 convolution after each block, collapsed before the decoders; before the decoders
+        alone, at every scale, after an encoder that sees one frame at a time (a feature pyramid per frame, outlook of
+        Reich 2020, §7); or as channels of a two-dimensional network.
     flow_scale : float
         Pixels of flow that count as one inside the network.
     sees : {"all", "frames"}
@@ -166,18 +167,24 @@ class SDCNet(nn.Module):
             raise ValueError("decoder_widths must have one entry fewer than widths")
         per_frame_channels = c.trunk_stride**2 + (2 + c.classes if c.sees == "all" else 0) + c.noise
         folded = c.time_mixing == "channels"
-        collapse = c.time_mixing == "stem+bottleneck"
+        collapse = c.time_mixing in ("stem+bottleneck", "pyramid")
         channels = [per_frame_channels * (c.frames if folded else 1), *c.widths]
         self.encoder = nn.ModuleList(
-            ResidualBlock(i, o, c.norm, c.activation, first_kernel_time=3 if collapse and level == 0 else 1)
+            ResidualBlock(
+                i,
+                o,
+                c.norm,
+                c.activation,
+                first_kernel_time=3 if c.time_mixing == "stem+bottleneck" and level == 0 else 1,
+            )
             for level, (i, o) in enumerate(zip(channels, c.widths, strict=False))
         )
-        if collapse:
-            self.mixers = nn.ModuleList(nn.Conv3d(w, w, (3, 1, 1), padding=(1, 0, 0)) for w in c.widths)
-            self.collapsers = nn.ModuleList(nn.Conv3d(w, w, (c.frames, 1, 1)) for w in c.widths)
-            for mixer in self.mixers:
-                nn.init.zeros_(mixer.weight)  # type: ignore[arg-type]
-                nn.init.zeros_(mixer.bias)  # type: ignore[arg-type]
+        mixed = c.widths if c.time_mixing == "stem+bottleneck" else ()
+        self.mixers = nn.ModuleList(nn.Conv3d(w, w, (3, 1, 1), padding=(1, 0, 0)) for w in mixed)
+        self.collapsers = nn.ModuleList(nn.Conv3d(w, w, (c.frames, 1, 1)) for w in c.widths if collapse)
+        for mixer in self.mixers:
+            nn.init.zeros_(mixer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(mixer.bias)  # type: ignore[arg-type]
         trunk_frames = 1 if folded or collapse else c.frames
 
         def decoder(channels: int) -> Decoder:
@@ -235,13 +242,11 @@ class SDCNet(nn.Module):
         features: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             x = block(x)
-            out = x
-            if self.config.time_mixing == "stem+bottleneck":
+            if self.mixers:
                 over_time = x.transpose(1, 2)
-                over_time = over_time + self.mixers[level](over_time)
-                x = over_time.transpose(1, 2)
-                out = self.collapsers[level](over_time).transpose(1, 2)
-            features.append(out)
+                x = (over_time + self.mixers[level](over_time)).transpose(1, 2)
+            met = self.collapsers[level](x.transpose(1, 2)).transpose(1, 2) if self.collapsers else x
+            features.append(met)
             if level < len(self.encoder) - 1:
                 x = per_frame(nn.AvgPool2d(2), x)
         return features
