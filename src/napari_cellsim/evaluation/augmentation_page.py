@@ -61,14 +61,11 @@ def html(study: AugmentationStudy) -> str:
             )
         )
     known = {
-        "command": study.command,
-        "time": study.time,
-        "versions": study.versions,
         "specimens": study.specimens,
         "generated pictures": study.synthetic,
         "settings": study.settings,
     }
-    body.append(pages.section("Provenance", pages.facts(known)))
+    body.append(pages.section("Provenance", pages.provenance(study, known)))
     return pages.page("Do generated pictures help the classifier?", lead, body)
 
 

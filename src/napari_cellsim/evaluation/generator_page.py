@@ -90,15 +90,12 @@ def html(study: GeneratorStudy) -> str:
             caption = f"{title}, not chosen; {how}."
             body.append(pages.section(title, pages.figure(study.sheets[key], caption, study.command)))
     known = {
-        "command": study.command,
-        "time": study.time,
-        "versions": study.versions,
         "generator": study.generator,
         "files of real pictures": study.movies,
         "extractor": study.extractor,
         "preprocessing": study.preprocessing,
     }
-    body.append(pages.section("Provenance", pages.facts(known)))
+    body.append(pages.section("Provenance", pages.provenance(study, known)))
     return pages.page("How good are the generated pictures?", lead, body)
 
 

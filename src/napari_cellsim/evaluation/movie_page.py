@@ -326,11 +326,10 @@ def _forecasts(study: MovieStudy) -> str:
 def _provenance(study: MovieStudy) -> str:
     first = study.reports[0]
     known = {
-        "command": study.command,
-        "time": study.time,
-        "versions": study.versions,
         "models": [c.model for c in study.comparisons],
         "judge": first.judge,
         "first forecast": first.provenance,
     }
-    return pages.section("Provenance", pages.details("Models, versions, first forecast", pages.facts(known)))
+    return pages.section(
+        "Provenance", pages.details("Models, versions, first forecast", pages.provenance(study, known))
+    )

@@ -6,7 +6,10 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .study import Study
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; max-width: 1080px;
@@ -129,6 +132,11 @@ def figure(picture: bytes, caption: str, under: str | None = None) -> str:
 def details(title: str, *parts: str) -> str:
     """Return parts that unfold at a click."""
     return f"<details><summary>{escape(title)}</summary>\n" + "\n".join(parts) + "</details>"
+
+
+def provenance(study: Study, more: Mapping[str, Any]) -> str:
+    """Return how a study came about, and what more is known of it, as indented JSON."""
+    return facts({"command": study.command, "time": study.time, "versions": study.versions, **more})
 
 
 def facts(values: Mapping[str, Any]) -> str:
