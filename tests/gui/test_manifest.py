@@ -80,6 +80,18 @@ def test_menu_commands_open_the_docks(make_napari_viewer):
     assert "Forecast (CellSim)" in viewer.window.dock_widgets
 
 
+def test_a_dock_that_is_handed_something_comes_to_the_front(make_napari_viewer):
+    from napari_cellsim.gui.other_dock import open_dock
+
+    viewer = make_napari_viewer()
+    dock = open_dock(viewer, "Models")
+    frame, same = viewer.window.add_plugin_dock_widget("napari-cellsim", "Models")
+    assert same is dock
+    frame.hide()
+    assert open_dock(viewer, "Models") is dock
+    assert not frame.isHidden()
+
+
 _OPEN_DOCKS = """
 import sys, time
 import numpy as np, napari
