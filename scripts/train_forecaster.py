@@ -11,24 +11,22 @@ goes on with it at half the rate and teaches it the true flow too, without which
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 
+from stages import HERE, import_real, parser_of, train_aloud
+
 import napari_cellsim as cs
 from napari_cellsim.models import Model
-from napari_cellsim.training import RunFolder, StepLogged, Validated, sdcnet_run, train, write_run
-from napari_cellsim.training.sequences import find_sequences, import_frames
+from napari_cellsim.training import RunFolder, sdcnet_run, write_run
+from napari_cellsim.training.sequences import find_sequences
 from napari_cellsim.training.simulated import generate_phantoms
 
-HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "benchmarks" / "forecast_quality"))
-import modes  # noqa: E402
-import phantoms  # noqa: E402
+import modes
+import phantoms
 
-SPLIT = json.loads((HERE / "training_split.json").read_text())
-WEIGHTS = HERE.parent / "src" / "napari_cellsim" / "weights"
 STAGES = ("data", "mean", "polish", "uncertainty", "sampler", "export")
 STEPS = {"mean": 4500, "polish": 2500, "uncertainty": 250, "sampler": 1200}
 RECIPE_STAGE = {"mean": "default", "polish": "default", "uncertainty": "uncertainty", "sampler": "sampler"}
@@ -55,20 +53,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("stages", nargs="+", choices=STAGES, help="stages to run, in this order")
-    parser.add_argument(
-        "--data", type=Path, required=True, help="store of training sequences, outside the repository"
-    )
-    parser.add_argument("--runs", type=Path, required=True, help="folder for the run folders")
-    parser.add_argument(
-        "--real", type=Path, default=HERE.parents[1] / "shared" / "data", help="folder of the real movies"
-    )
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the exported model")
-    parser.add_argument("--threads", type=int, default=2, help="threads that train")
-    parser.add_argument("--device", default="cpu", help="where to train: cpu (default), cuda")
+    parser = parser_of(__doc__, STAGES)
     for stage, steps in STEPS.items():
         parser.add_argument(f"--steps-{stage}", type=int, default=steps, help=f"default {steps}")
     return parser.parse_args()
@@ -88,21 +73,7 @@ def make_data(options: argparse.Namespace) -> None:
     for folder in (*(store / "train").iterdir(), *(options.data / "varied").iterdir()):
         link(together / "train" / folder.name, folder)
     link(together / "validation", store / "validation")
-    for real in SPLIT["real"]:
-        path = options.real / real["file"]
-        if not path.is_file():
-            print(f"{path} is not here; training without it")
-            continue
-        frames = cs.open_timelapse(path).array(slice(*real["frames"]))
-        import_frames(
-            together / "real",
-            path.name.split(".")[0],
-            frames,
-            pixel_size=real["pixel_size"],
-            interval=real["interval"],
-            target_pixel_size=grid["pixel_size"],
-            strides=tuple(real["strides"]),
-        )
+    import_real(together / "real", options.real, grid["pixel_size"])
 
 
 def link(path: Path, target: Path) -> None:
@@ -137,12 +108,7 @@ def run_stage(stage: str, options: argparse.Namespace) -> None:
     if folder.state().get("status") == "finished":
         return
     write_run(folder.path, "sdcnet", config, schedule)
-    for event in train(folder.path):
-        if isinstance(event, StepLogged):
-            losses = " ".join(f"{name} {value:.4f}" for name, value in event.losses.items())
-            print(f"{event.step} ({event.progress:.1%}) {losses}", flush=True)
-        elif isinstance(event, Validated):
-            print("validation", {name: round(value, 4) for name, value in event.metrics.items()}, flush=True)
+    train_aloud(folder)
 
 
 def export(options: argparse.Namespace) -> None:
