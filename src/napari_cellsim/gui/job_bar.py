@@ -114,7 +114,7 @@ class JobBar(QWidget):
         left = seconds_left(event, time.monotonic() - self._job.started)
         parts = [event.message or self._job.name]
         if left is not None and event.done < event.total:
-            parts.append(f"about {format_seconds(left)} left")
+            parts.append(f"{'about ' if left >= 1 else ''}{format_seconds(left)} left")
         self.say(" – ".join(parts))
 
     def _on_finished(self) -> None:
