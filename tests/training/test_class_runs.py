@@ -133,6 +133,8 @@ def test_a_missing_run_to_follow_gets_a_sentence(together):
 def test_whoever_watches_is_led_from_run_to_run(together, known, monkeypatch):
     """With the process at hand as after Start, and without as when napari was closed meanwhile."""
     monkeypatch.setattr(supervision, "NICENESS", 0)
+    settings = read_run(together / "run.toml").settings
+    write_run(together, "msggan", settings, FitConfig(minutes=0.04))  # long enough to be seen at work
     folders = split_by_class(together)
     process = launch(folders[0])
     try:
