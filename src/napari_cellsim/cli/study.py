@@ -45,7 +45,7 @@ def study(
         int | None, typer.Option("--size", help="Side of the pictures in px; 64 by default.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Longest training, in steps; 600 by default.")
+        int | None, typer.Option("--steps", min=1, help="Longest training, in steps; 2400 by default.")
     ] = None,
     split: Annotated[
         Path | None,

@@ -32,7 +32,7 @@ from .recipes.classifier import ClassifierConfig, ClassifierRecipe
 from .run import read_run, write_run
 from .synthetic_sources import synthetic_job, write_pictures
 
-SCHEDULE = FitConfig(steps=600, validate_every=20, patience=10, export="best", checkpoint_every=0)
+SCHEDULE = FitConfig(steps=2400, validate_every=20, patience=10, export="best", checkpoint_every=0)
 """How long each classifier is trained, if nothing else is said."""
 
 
