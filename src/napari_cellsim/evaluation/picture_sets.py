@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from ..base import CellSimError, JobToken
 from ..data import TimeLapse
+from ..generation.generated import WHITE
 
 if TYPE_CHECKING:
     from ..generation import Generated
     from ..generation.matching import Target
     from ..models import Model, ModelEntry
 
-_WHITE = 255
 _COLOURS = {1: "grey", 3: "colour"}
 
 
@@ -273,16 +273,12 @@ def eight_bits(images: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
     CellSimError
         If they are numbers of more than 8 bits.
     """
-    if (
-        images.dtype.kind in "iu"
-        and images.size
-        and not 0 <= int(images.min()) <= int(images.max()) <= _WHITE
-    ):
+    if images.dtype.kind in "iu" and images.size and not 0 <= int(images.min()) <= int(images.max()) <= WHITE:
         raise CellSimError(
             f"The pictures of {name} have intensities up to {int(images.max())}, but photographs are judged at 8 bits: "
             "give the folder of their files, or convert them to intensities from 0 to 255."
         )
-    rounded: npt.NDArray[np.uint8] = np.rint(np.clip(images, 0, _WHITE)).astype(np.uint8)
+    rounded: npt.NDArray[np.uint8] = np.rint(np.clip(images, 0, WHITE)).astype(np.uint8)
     return rounded
 
 
@@ -341,7 +337,7 @@ def _of_file(path: Path) -> PictureSet:
 def _channels_first(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return colour pictures (..., Y, X, 3 or 4) as (N, 3, Y, X) from 0 to 255."""
     colour = np.moveaxis(images.reshape(-1, *images.shape[-3:])[..., :3], -1, 1)
-    return colour * np.float32(_WHITE) if colour.dtype.kind == "f" else colour
+    return colour * np.float32(WHITE) if colour.dtype.kind == "f" else colour
 
 
 def _checked(found: PictureSet, look: Look) -> PictureSet:

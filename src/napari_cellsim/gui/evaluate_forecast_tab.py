@@ -19,7 +19,7 @@ from .evaluate_sources import Sources
 from .forecast_answer import AnswerForm
 from .forecast_request import LayerSnapshot
 from .settings import forecast_settings
-from .widgets import button, form, section
+from .widgets import button, device_box, form, section
 
 if TYPE_CHECKING:
     from ..evaluation import MovieStudy
@@ -125,13 +125,7 @@ class ForecastTab(QWidget):
         )
         self.channel = SpinBox(label="Channel", max=99, tooltip="Which channel to forecast, counted from 0.")
         self.plane = SpinBox(label="Focal plane", max=99, tooltip="Which focal plane to forecast, from 0.")
-        chosen = forecast_settings().device
-        self.device = ComboBox(
-            label="Device",
-            choices=list(dict.fromkeys(["auto", "cpu", chosen])),
-            value=chosen,
-            tooltip="Where to compute: auto takes a graphics card where there is one.",
-        )
+        self.device = device_box(forecast_settings().device)
 
     def reset_choices(self) -> None:
         """Offer the layers and models that exist now."""
