@@ -12,10 +12,16 @@ import torch
 from PIL import Image
 
 from napari_cellsim import phantom
-from napari_cellsim.base import CellSimError
+from napari_cellsim.base import CellSimError, Progress
 from napari_cellsim.evaluation import AugmentationStudy
 from napari_cellsim.models import Model, ModelCard
-from napari_cellsim.training import ClassifierConfig, ClassifierData, FitConfig, augmentation_study
+from napari_cellsim.training import (
+    ClassifierConfig,
+    ClassifierData,
+    FitConfig,
+    augmentation_study,
+    augmentation_study_job,
+)
 from napari_cellsim.training.specimen_pictures import fingerprints
 
 CLASSES = ("spiral", "grain")
@@ -112,6 +118,31 @@ def test_finished_trainings_are_not_repeated_and_others_are_not_mixed_in(study, 
         augmentation_study(
             config(shells).model_copy(update={"lr": 0.1}), generated, per_class=(8,), **options
         )
+
+
+def test_a_kept_folder_is_not_taken_for_a_study_of_other_pictures(study, shells, runs, tmp_path):
+    other = write_shells(tmp_path / "other", 10, seed=51)
+    options = {"initialisations": 2, "per_class": (8,), "schedule": SCHEDULE, "dropout_samples": 0}
+    with pytest.raises(CellSimError, match="generated-8 holds trainings with other pictures"):
+        augmentation_study(config(shells), other, folder=runs, **options)
+
+
+def test_a_study_tells_which_training_it_is_at_and_goes_on_after_an_interruption(shells, generated, tmp_path):
+    options = {"initialisations": 2, "per_class": (4,), "dropout_samples": 0}
+    options["schedule"] = SCHEDULE.model_copy(update={"log_every": 1})
+    job = augmentation_study_job(config(shells), generated, folder=tmp_path, **options)
+    told = [event for event in job if isinstance(event, Progress) and "Training" in event.message]
+    assert list(dict.fromkeys(event.message for event in told)) == [
+        f"Training {n} of 4" for n in (1, 2, 3, 4)
+    ]
+    assert [event.done for event in told] == sorted(event.done for event in told)
+    assert (told[-1].done, told[-1].total, told[-1].seconds_left) == (12, 12, 0)
+    last = tmp_path / "generated-4" / "seed-1" / "final.safetensors"
+    last.unlink()  # as after an interruption
+    again = augmentation_study_job(config(shells), generated, folder=tmp_path, **options)
+    told = [event for event in again if isinstance(event, Progress) and "Training" in event.message]
+    assert {event.message for event in told} == {"Training 4 of 4"}
+    assert last.is_file()
 
 
 def generators(folder: Path, learnt: str | None) -> list[Path]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..base import CellSimError
+from ..training.study_settings import (
+    INITIALISATIONS,
+    PER_CLASS,
+    picture_counts,
+    study_command,
+    study_settings,
+)
 from . import _common as common
-
-if TYPE_CHECKING:
-    from ..training import ClassifierConfig, FitConfig
-
-_INITIALISATIONS, _PER_CLASS = 10, "100"
 
 
 def study(
@@ -32,7 +32,7 @@ def study(
     out: common.ReportFiles = None,
     initialisations: Annotated[
         int, typer.Option("--initialisations", help="Trainings of each kind, from other initial weights.")
-    ] = _INITIALISATIONS,
+    ] = INITIALISATIONS,
     per_class: Annotated[
         str,
         typer.Option(
@@ -40,7 +40,7 @@ def study(
             metavar="K,K…",
             help="How many generated pictures of each class to add, each on its own.",
         ),
-    ] = _PER_CLASS,
+    ] = PER_CLASS,
     size: Annotated[
         int | None, typer.Option("--size", help="Side of the pictures in px; 64 by default.")
     ] = None,
@@ -78,88 +78,36 @@ def study(
     from ..training import augmentation_study_job
 
     targets = common.report_targets(out)
-    config, schedule = _settings(specimens, settings, size=size, split=split, steps=steps, device=device)
+    config, schedule = study_settings(
+        specimens,
+        settings,
+        data={"size": size, "split": None if split is None else str(split)},
+        fit={"steps": steps, "device": device},
+    )
+    command = study_command(
+        specimens,
+        synthetic,
+        initialisations=initialisations,
+        per_class=per_class,
+        size=size,
+        steps=steps,
+        split=split,
+        settings=settings,
+        seed=seed,
+        device=device,
+    )
     result = common.run_job(
         augmentation_study_job(
             config,
             synthetic,
             initialisations=initialisations,
-            per_class=_counts(per_class),
+            per_class=picture_counts(per_class),
             schedule=schedule,
             seed=seed,
             folder=runs,
-            command=_command(locals()),
+            command=command,
         ),
         quiet=quiet,
         unit="step",
     )
     common.deliver(result, targets, quiet=quiet)
-
-
-def _counts(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise CellSimError(
-            f"{text!r} are not numbers of generated pictures with commas between, such as 50,100,200."
-        ) from None
-
-
-def _settings(
-    folder: Path,
-    file: Path | None,
-    *,
-    size: int | None,
-    split: Path | None,
-    steps: int | None,
-    device: str | None,
-) -> tuple[ClassifierConfig, FitConfig]:
-    from pydantic import ValidationError
-
-    from ..training import ClassifierConfig, read_run
-    from ..training.augmentation_studies import SCHEDULE
-
-    given: dict[str, Any] = {}
-    schedule: FitConfig = SCHEDULE
-    if file is not None:
-        run = read_run(file)
-        if run.recipe != "classifier":
-            raise CellSimError(
-                f"{file} is for the recipe {run.recipe!r}: give one for the recipe 'classifier'."
-            )
-        given, schedule = dict(run.settings), run.fit
-    data = {"batch": 32, **given.get("data", {}), "folder": str(folder)}
-    data |= {"size": size} if size else {}
-    data |= {"split": str(split)} if split else {}
-    changes = {"steps": steps, "device": device}
-    schedule = schedule.model_copy(
-        update={name: value for name, value in changes.items() if value is not None}
-    )
-    try:
-        return ClassifierConfig.model_validate({**given, "data": data}), schedule
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise CellSimError(
-            f"The classifier cannot be trained so: {'.'.join(map(str, first['loc']))}: {first['msg']}."
-        ) from error
-
-
-def _command(given: dict[str, Any]) -> str:
-    """Return the command line that gives the same numbers again."""
-    words = ["napari-cellsim", "study", str(given["specimens"])]
-    for path in given["synthetic"]:
-        words += ["--synthetic", str(path)]
-    defaults = {
-        "initialisations": _INITIALISATIONS,
-        "per_class": _PER_CLASS,
-        "size": None,
-        "steps": None,
-        "split": None,
-        "settings": None,
-        "seed": 0,
-        "device": None,
-    }
-    for name, default in defaults.items():
-        if given[name] != default:
-            words += [f"--{name.replace('_', '-')}", str(given[name])]
-    return shlex.join(words)

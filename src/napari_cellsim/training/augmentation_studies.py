@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..base import CellSimError, Clock, Event, JobToken, now, run, versions
+from ..base import CellSimError, Clock, Event, JobToken, Progress, hash_array, now, run, versions
 from ..datasets import Specimens
 from ..evaluation.accuracies import LEVEL
 from ..evaluation.augmentation_results import Arm, AugmentationStudy, Training, compared
@@ -30,10 +31,9 @@ from .fitting import fit
 from .labelled_pictures import LabelledPictures, labelled
 from .recipes.classifier import ClassifierConfig, ClassifierRecipe
 from .run import read_run, write_run
+from .run_folder import write_text
+from .study_settings import INITIALISATIONS, SCHEDULE
 from .synthetic_sources import synthetic_job, write_pictures
-
-SCHEDULE = FitConfig(steps=2400, validate_every=20, patience=10, export="best", checkpoint_every=0)
-"""How long each classifier is trained, if nothing else is said."""
 
 
 def augmentation_study(
@@ -47,7 +47,7 @@ def augmentation_study_job(
     config: ClassifierConfig,
     synthetic: str | Path | Sequence[str | Path],
     *,
-    initialisations: int = 10,
+    initialisations: int = INITIALISATIONS,
     per_class: Sequence[int] = (100,),
     schedule: FitConfig = SCHEDULE,
     seed: int = 0,
@@ -75,7 +75,7 @@ def augmentation_study_job(
     dropout_samples : int
         Samples of Monte-Carlo dropout for the uncertain cases; 0 for none.
     folder : path, optional
-        Where to keep all runs. Those that are finished there are not repeated.
+        Where to keep all runs. Those that are finished there are not repeated, and one that was interrupted goes on.
     command : str, optional
         The command line that asks for the same.
     token : JobToken, optional
@@ -93,13 +93,14 @@ def augmentation_study_job(
     Raises
     ------
     CellSimError
-        If a number cannot be used, a generator learnt from held-out pictures, and as reading and training do.
+        If a number cannot be used, a generator learnt from held-out pictures, `folder` holds trainings of other
+        settings or pictures, and as reading and training do.
     """
     counts = _checked(initialisations, per_class, schedule)
     token = token or JobToken()
     sources = [synthetic] if isinstance(synthetic, (str, Path)) else list(synthetic)
     data = config.data.model_copy(update={"seed": seed})
-    specimens = data.read()
+    specimens = yield from data.read_job(token)
     test = labelled(specimens, "test", data.classes)
     labelled(
         specimens, "validation", data.classes
@@ -109,13 +110,17 @@ def augmentation_study_job(
     )
     parts: dict[int, LabelledPictures | None] = {0: None}
     parts |= {count: drawn.first(count) for count in counts}
-    clock = Clock(schedule.steps * initialisations * len(parts), "step")
     with ExitStack() as stack:
         home = Path(folder) if folder else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        places = {count: home / f"generated-{count}" for count in parts}
+        for count, part in parts.items():
+            _check_pictures(places[count], specimens, part, origin)
         shown = origin.get("folder")
         if shown is None:  # so that each run.toml says all that it takes to repeat the run
             shown = str(home / f"pictures-{seed}")
             write_pictures(drawn, Path(shown))
+        runs = [place / f"seed-{seed + n}" for place in places.values() for n in range(initialisations)]
+        course = _Course(runs, schedule.steps)
         arms, judges = [], []
         for count, part in parts.items():
             trainings = []
@@ -127,9 +132,9 @@ def augmentation_study_job(
                         "per_class": count,
                     }
                 )
-                place = home / f"generated-{count}" / f"seed-{seed + number}"
+                place = places[count] / f"seed-{seed + number}"
                 timing = schedule.model_copy(update={"seed": seed + number})
-                model, facts = yield from _train(place, settings, timing, specimens, part, clock, token)
+                model, facts = yield from _train(place, settings, timing, specimens, part, course, token)
                 guesses = class_probabilities(model, test.images, device=schedule.device, token=token).argmax(
                     1
                 )
@@ -196,17 +201,60 @@ def _checked(initialisations: int, per_class: Sequence[int], schedule: FitConfig
     return counts
 
 
+def _check_pictures(
+    place: Path, specimens: Specimens, part: LabelledPictures | None, origin: dict[str, Any]
+) -> None:
+    """Note which pictures the trainings in a folder are of; refuse a folder that holds trainings of others."""
+    arrays: list[Any] = [specimens.images, specimens.labels, *specimens.parts.values()]
+    marks = []
+    if part is not None and "models" in origin:  # what they draw is the same but for rounding
+        marks = [str(origin["seed"]), *(model["hash"] for model in origin["models"].values())]
+    elif part is not None:
+        arrays += [part.images, part.labels]
+    text = "\n".join([*(hash_array(one) for one in arrays), *marks])
+    note = place / "pictures.txt"
+    if note.is_file() and note.read_text(encoding="utf-8") != text:
+        raise CellSimError(
+            f"The folder {place} holds trainings with other pictures: name another folder, or delete it."
+        )
+    place.mkdir(parents=True, exist_ok=True)
+    write_text(note, text)
+
+
+class _Course:
+    """How far a study is; an early end of a training counts as if all its steps were done."""
+
+    def __init__(self, places: Sequence[Path], steps: int) -> None:
+        self._steps, self._all = steps, len(places)
+        self._number = sum(_final(place).is_file() for place in places)
+        self._clock = Clock(steps * self._all, "step", done=steps * self._number)
+
+    def begin(self) -> None:
+        """Begin the next training."""
+        self._number += 1
+
+    def progress(self, step: int) -> Progress:
+        """Return how far it is when so many steps of this training are done."""
+        done = self._steps * (self._number - 1) + step
+        now = self._clock.progress(done - self._clock.done)
+        return replace(now, message=f"Training {self._number} of {self._all}")
+
+
+def _final(place: Path) -> Path:
+    return place / "final.safetensors"
+
+
 def _train(
     place: Path,
     settings: ClassifierConfig,
     schedule: FitConfig,
     specimens: Specimens,
     part: LabelledPictures | None,
-    clock: Clock,
+    course: _Course,
     token: JobToken,
 ) -> Generator[Event, None, tuple[Model, dict[str, Any]]]:
     """Train one classifier, or take what was trained before, and return it and what is known of its training."""
-    final = place / "final.safetensors"
+    final = _final(place)
     if (place / "run.toml").is_file():
         found = read_run(place / "run.toml")
         if found.settings != settings.model_dump(mode="json", exclude_none=True) or found.fit != schedule:
@@ -215,14 +263,13 @@ def _train(
             )
     else:
         write_run(place, "classifier", settings, schedule)
-    done = 0
     if not final.is_file():
+        course.begin()
         torch.manual_seed(schedule.seed)  # fresh weights are part of what the seed fixes
         for event in fit(ClassifierRecipe(settings, specimens, part), schedule, place, token):
-            if isinstance(event, (StepLogged, Validated)) and event.step > done:
-                yield clock.progress(event.step - done)
-                done = event.step
-    yield clock.progress(schedule.steps - done)
+            if isinstance(event, (StepLogged, Validated)):
+                yield course.progress(event.step)
+        yield course.progress(schedule.steps)
     model = load_model(str(final))
     training: Any = model.card.training
     metrics: Any = model.card.metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from torch import Tensor
 
-from ..datasets import Specimens, read_specimens
+from ..base import Event, JobToken, run
+from ..datasets import Specimens, read_specimens_job
 from ..models import ModelCard
 
 Part = Literal["train", "validation", "test"]
@@ -69,7 +70,11 @@ class SpecimenConfig(BaseModel):
         CellSimError
             As `datasets.read_specimens` does.
         """
-        return read_specimens(
+        return run(self.read_job())
+
+    def read_job(self, token: JobToken | None = None) -> Generator[Event, None, Specimens]:
+        """Read the whole data set, as a job."""
+        return read_specimens_job(
             self.folder,
             self.size,
             channels=self.channels,
@@ -77,6 +82,7 @@ class SpecimenConfig(BaseModel):
             background=self.background,
             seed=self.split_seed,
             split=self.split or None,
+            token=token,
         )
 
     def pictures(self, part: Part) -> SpecimenPictures:
