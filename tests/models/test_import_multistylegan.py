@@ -184,8 +184,8 @@ def test_the_published_size_has_the_published_number_of_parameters() -> None:
 
 def test_bare_generator_weights_and_files_of_ours(tmp_path: Path) -> None:
     state = make_state([3, 3, 3, 3], 5, dead=True)
-    bare = import_weights(write(tmp_path / "bare.pt", state, wrapped=False), kind="multistylegan")
-    whole = import_weights(write(tmp_path / "whole.pt", state), kind="multistylegan")
+    bare = import_weights(write(tmp_path / "bare.pt", state, wrapped=False))
+    whole = import_weights(write(tmp_path / "whole.pt", state))
     assert bare.hash == whole.hash
     assert (whole.card.training["part"], whole.card.interval) == ("generator_ema", 10)
     whole.save(tmp_path / "ours.safetensors")
@@ -222,5 +222,5 @@ def test_other_files_get_a_sentence(tmp_path: Path) -> None:
     small = make_state([3, 3], 5, dead=False)
     with pytest.raises(CellSimError, match="8 px"):
         import_weights(write(path, small), kind="multistylegan")
-    with pytest.raises(CellSimError, match="known kinds are 'pwcnet', 'multistylegan'"):
+    with pytest.raises(CellSimError, match="known kinds are 'auto', 'pwcnet', 'multistylegan', 'resnet18'"):
         import_weights(path, kind="vae")

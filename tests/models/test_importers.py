@@ -168,7 +168,7 @@ def test_missing_unknown_and_misshapen_weights_are_named(states, tmp_path):
     with pytest.raises(
         CellSimError, match=r"lacks the weights .* and 125 more; it has unknown weights fc\.weight"
     ):
-        import_weights(write(tmp_path, {"fc.weight": torch.zeros(2, 2)}))
+        import_weights(write(tmp_path, {"fc.weight": torch.zeros(2, 2)}), kind="pwcnet")
 
 
 class Dangerous:
@@ -194,6 +194,8 @@ def test_files_without_weights(states, tmp_path):
         import_weights(cut)
     for content in ([torch.zeros(1)], {}, {"state_dict": {"a": 1}}):
         with pytest.raises(CellSimError, match="no table of weights"):
+            import_weights(write(tmp_path, content), kind="pwcnet")
+        with pytest.raises(CellSimError, match="none of the weights that can be imported"):
             import_weights(write(tmp_path, content))
     with pytest.raises(CellSimError, match="There is no file"):
         import_weights(tmp_path / "absent.pth.tar")

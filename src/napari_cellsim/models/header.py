@@ -143,7 +143,7 @@ def _what_it_is(path: Path, start: bytes) -> str:
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06") or start[:1] == b"\x80":
         return (
             f"{path} is a PyTorch checkpoint or another zip or pickle file, which CellSim never opens as a model; "
-            "official PWC-Net weights come in through `napari-cellsim import-weights`."
+            "weights of PWC-Net, Multi-StyleGAN and ResNet-18 come in through `napari-cellsim import-weights`."
         )
     if start[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+") or start[:8] == b"\x89PNG\r\n\x1a\n":
         return f"{path} is a picture, not a model; open it as a movie instead."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,13 @@ from .model import Model, check_keys
 if TYPE_CHECKING:
     from torch import Tensor
 
-KINDS = ("pwcnet", "multistylegan")
+KINDS = ("auto", "pwcnet", "multistylegan", "resnet18")
+# What the names of a network's first weights begin with.
+_SIGNS = {
+    "pwcnet": ("moduleExtractor.", "conv1a."),
+    "multistylegan": ("style_mapping.",),
+    "resnet18": ("layer1.0.",),
+}
 _NUMBERS = ("One", "Two", "Thr", "Fou", "Fiv", "Six")
 _LICENCE = (
     "CC BY-NC-SA 4.0 (NVIDIA): non-commercial use only. Brought by the user; not part of napari-cellsim."
@@ -25,24 +32,25 @@ _TRAINED_ON = {
 }
 
 
-def import_weights(path: str | Path, kind: str = "pwcnet") -> Model:
+def import_weights(path: str | Path, kind: str = "auto") -> Model:
     """Read weights that were published elsewhere.
 
     Parameters
     ----------
     path : str or Path
-        For ``kind="pwcnet"``: ``pwc_net.pth.tar`` or ``pwc_net_chairs.pth.tar`` of the authors, or
-        ``network-default.pytorch`` of the well-known reimplementation.
-        For ``kind="multistylegan"``: ``checkpoint_100.pt`` of the authors, or the generator's weights alone.
-    kind : {"pwcnet", "multistylegan"}
-        What the file holds.
+        PWC-Net: ``pwc_net.pth.tar`` or ``pwc_net_chairs.pth.tar`` of the authors, or ``network-default.pytorch`` of the
+        well-known reimplementation. Multi-StyleGAN: ``checkpoint_100.pt`` of the authors, or the generator's weights
+        alone. ResNet-18: ``resnet18-f37072fd.pth`` or the older ``resnet18-5c106cde.pth`` of torchvision.
+    kind : {"auto", "pwcnet", "multistylegan", "resnet18"}
+        What the file holds; "auto" recognises it by the names in it.
 
     Returns
     -------
     Model
         PWC-Net: its network takes blue, green, red pictures (B, 3, H, W) in [0, 1], or grey ones (B, 1, H, W), and
         returns flow in px at their size. Multi-StyleGAN: a model of kind "cellgan" that draws three frames of
-        brightfield and GFP. `store` keeps it for later sessions.
+        brightfield and GFP. ResNet-18: a model of kind "backbone", which classifiers start from. `store` keeps it for
+        later sessions.
 
     Raises
     ------
@@ -59,11 +67,41 @@ def import_weights(path: str | Path, kind: str = "pwcnet") -> Model:
         )
     path = Path(path)
     content = _read(path)
+    kind = _recognised(path, content) if kind == "auto" else kind
     if kind == "multistylegan":
         from .import_multistylegan import multistylegan
 
         return multistylegan(path, content)
+    if kind == "resnet18":
+        from .import_resnet import resnet18
+
+        return resnet18(path, _table(path, content))
     return _pwcnet(path, _table(path, content))
+
+
+def _recognised(path: Path, content: Any) -> str:
+    """Return what a file holds, by names that it has however damaged the rest may be.
+
+    Raises
+    ------
+    CellSimError
+        If it is nothing that can be imported.
+    """
+    names = list(_names(content))
+    for kind, signs in _SIGNS.items():
+        if any(name.startswith(signs) for name in names):
+            return kind
+    raise CellSimError(
+        f"{path} holds none of the weights that can be imported, which are those of PWC-Net, Multi-StyleGAN and "
+        "ResNet-18; give the file as it was downloaded."
+    )
+
+
+def _names(content: Any) -> Iterator[str]:
+    """Yield the names in a file, of tables within a table too, without the prefix of data-parallel training."""
+    for name, value in content.items() if isinstance(content, dict) else ():
+        yield str(name).removeprefix("module.")
+        yield from _names(value)
 
 
 def _pwcnet(path: Path, state: dict[str, Tensor]) -> Model:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-KINDS = ("sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier")
+KINDS = ("sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier", "backbone")
 # Networks that a new model of a kind consists of, by role; a finished one may lack all but the needed ones.
 _PARTS = {
     "cellgan": {
@@ -29,6 +29,7 @@ _PARTS = {
         "discriminator": "cellgan_discriminator",
     },
     "msggan": {"msggan": "msggan_generator", "discriminator": "msggan_discriminator"},
+    "backbone": {"backbone": "resnet18"},
 }
 _NEEDED = {"cellgan": ("cellgan", "mapping")}
 
@@ -41,10 +42,10 @@ class Model:
     ----------
     name : str
         Name for people and for `load_model`.
-    kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier"}
+    kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier", "backbone"}
         What the model does; also the role of its principal network. A "cellgan" has the roles "cellgan" (the
         generator) and "mapping", and may have "encoder" and "discriminator"; a "msggan" has "msggan" (the generator)
-        and may have "discriminator".
+        and may have "discriminator". A "backbone" does nothing alone: classifiers start from it.
     networks : dict of str to torch.nn.Module
         Networks by role; each was made by `nets.create`.
     card : ModelCard
@@ -87,7 +88,7 @@ class Model:
         ----------
         name : str
             Its name.
-        kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier"}
+        kind : {"sdcnet", "pwcnet", "unet", "cellgan", "msggan", "vae", "simvp", "classifier", "backbone"}
             What it does; a "cellgan" and a "msggan" get all of their networks.
         preset : str
             Size of the network, see `nets.create`.
@@ -109,7 +110,7 @@ class Model:
 
         parts = _PARTS.get(kind, {kind: kind})
         if len(parts) == 1:
-            return cls(name, kind, {kind: nets.create(kind, preset, **overrides)}, card or ModelCard())
+            return cls(name, kind, {kind: nets.create(parts[kind], preset, **overrides)}, card or ModelCard())
         unknown = set(overrides) - set().union(*(nets.fields(network) for network in parts.values()))
         if unknown:
             raise CellSimError(f"No network of a {kind} has the setting {', '.join(sorted(unknown))}.")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from ..base import CellSimError
-from . import classifier, pwcnet, sdcnet, sequence_discriminator, simvp, unet, vae
+from . import classifier, pwcnet, resnet, sdcnet, sequence_discriminator, simvp, unet, vae
 from .cellgan import discriminator, encoder, generator, mapping, multistyle
 from .cellgan.discriminator import UNetDiscriminator, Verdict, create_discriminator
 from .cellgan.encoder import GuidanceEncoder, create_encoder
@@ -23,6 +23,7 @@ from .msggan.discriminator import MSGDiscriminator, create_msg_discriminator
 from .msggan.generator import PRESETS as MSG_GENERATORS
 from .msggan.generator import MSGGenerator, create_msg_generator
 from .pwcnet import PWCNet, create_pwcnet
+from .resnet import ResNet18, create_resnet18
 from .rollout import RollOut, Step, iterate, roll_out
 from .sdcnet import SDCNet, create_sdcnet
 from .sequence_discriminator import SequenceDiscriminator, create_sequence_discriminator
@@ -40,6 +41,7 @@ __all__ = [
     "Motion",
     "MultiStyleGenerator",
     "PWCNet",
+    "ResNet18",
     "ResidualVAE",
     "RollOut",
     "SDCNet",
@@ -72,6 +74,7 @@ _NETWORKS: dict[str, tuple[type[nn.Module], Callable[..., nn.Module], dict[str, 
     "msggan_discriminator": (MSGDiscriminator, create_msg_discriminator, MSG_DISCRIMINATORS),
     "vae": (ResidualVAE, create_vae, vae.PRESETS),
     "classifier": (Classifier, create_classifier, classifier.PRESETS),
+    "resnet18": (ResNet18, create_resnet18, resnet.PRESETS),
     "sequence_discriminator": (
         SequenceDiscriminator,
         create_sequence_discriminator,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ..base import CellSimError
+from .resnet import FEATURES, ResNet18, ResNet18Config
 
 _GROUPS = 4
 _SMALLEST = 8
@@ -22,6 +25,9 @@ class ClassifierConfig(BaseModel):
         Number of classes.
     channels : {1, 3}
         Grey or colour.
+    backbone : {"plain", "resnet18"}
+        What describes a picture to the head: the stages given by `widths` and `depth`, or a `ResNet18`, which has its
+        own.
     widths : tuple of int
         Channels of each stage, multiples of 4; every stage but the first works on maps half as large as the one before.
     depth : int
@@ -36,6 +42,7 @@ class ClassifierConfig(BaseModel):
 
     classes: int = Field(4, ge=2)
     channels: int = Field(3, ge=1)
+    backbone: Literal["plain", "resnet18"] = "plain"
     widths: tuple[int, ...] = Field((16, 32, 64, 96), min_length=1)
     depth: int = Field(1, ge=1)
     hidden: tuple[int, ...] = (64,)
@@ -45,15 +52,16 @@ class ClassifierConfig(BaseModel):
 PRESETS: dict[str, ClassifierConfig] = {
     "lite": ClassifierConfig(),
     "large": ClassifierConfig(widths=(32, 64, 128, 256, 256), depth=2, hidden=(512, 64), dropout=0.5),
+    "resnet18": ClassifierConfig(backbone="resnet18", hidden=(512, 64), dropout=0.5),
 }
 
 
 class Classifier(nn.Module):
     """Stages of 3×3 convolutions as in VGG (Simonyan and Zisserman, ICLR 2015), with group norm, then dense layers.
 
-    The head is that of Østmo 2020, §2.5 (two ReLU layers, then the classes); instead of its ImageNet weights the stages
-    start fresh, and instead of all places of the last maps their means and maxima are judged, so that any picture size
-    fits.
+    The head is that of Østmo 2020, §2.5 (two ReLU layers, then the classes). Instead of all places of the last maps
+    their means and maxima are judged, so that any picture size fits. The thesis' stages had learnt ImageNet before;
+    what comes nearest to that is a `ResNet18` in their place, of whose last maps the means are judged.
 
     Parameters
     ----------
@@ -71,9 +79,10 @@ class Classifier(nn.Module):
         self.config = config
         if any(width < 1 or width % _GROUPS for width in config.widths):
             raise ValueError(f"widths must be multiples of {_GROUPS}, not {config.widths}")
+        self.backbone = ResNet18(ResNet18Config()) if config.backbone == "resnet18" else None
         self.stages = nn.ModuleList()
         before = config.channels
-        for width in config.widths:
+        for width in () if self.backbone else config.widths:
             layers: list[nn.Module] = []
             for _ in range(config.depth):
                 layers += [
@@ -83,7 +92,7 @@ class Classifier(nn.Module):
                 ]
                 before = width
             self.stages.append(nn.Sequential(*layers))
-        before *= 2  # means and maxima
+        before = FEATURES if self.backbone else 2 * before  # means and maxima
         head: list[nn.Module] = []
         for width in config.hidden:
             head += [nn.Dropout(config.dropout), nn.Linear(before, width), nn.ReLU()]
@@ -91,7 +100,7 @@ class Classifier(nn.Module):
         self.head = nn.Sequential(*head, nn.Dropout(config.dropout), nn.Linear(before, config.classes))
 
     def features(self, images: Tensor) -> Tensor:
-        """Return what the head judges, the means and maxima (B, 2 · widths[-1]) of the last maps.
+        """Return what the head judges: the means and maxima (B, 2 · widths[-1]) of the last maps, or (B, 512) means.
 
         Parameters
         ----------
@@ -108,6 +117,9 @@ class Classifier(nn.Module):
                 f"The classifier takes pictures of {self.config.channels} channels and at least {_SMALLEST} px, not of "
                 f"the shape {tuple(images.shape[1:])}; read them with its own settings."
             )
+        if self.backbone:
+            means: Tensor = self.backbone(images)
+            return means
         x = images
         for number, stage in enumerate(self.stages):
             x = stage(F.max_pool2d(x, 2, ceil_mode=True) if number else x)
