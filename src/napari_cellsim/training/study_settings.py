@@ -1,4 +1,4 @@
-"""How an augmentation study is asked for: its defaults, and what words and numbers stand for; imports no torch."""
+"""How an augmentation study is asked for: its defaults, and what words and numbers stand for; imports neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..base import CellSimError
 from .config import FitConfig
-from .run import read_run
 
 if TYPE_CHECKING:
     from .recipes.classifier import ClassifierConfig
@@ -61,6 +60,7 @@ def study_settings(
     from pydantic import ValidationError
 
     from .recipes.classifier import ClassifierConfig
+    from .run import read_run
 
     given: dict[str, Any] = {}
     schedule = SCHEDULE
