@@ -67,9 +67,8 @@ def of_pictures(
     if chosen.kind == "classifier":
         values = classifier_features(chosen, images, device=device, token=token)
         known = ", ".join(class_names(chosen))
-        made_by = (
-            f"{name}, classifier of {known}: means and maxima of its last maps, {values.shape[1]} features"
-        )
+        what = "means" if chosen.network.backbone else "means and maxima"
+        made_by = f"{name}, classifier of {known}: {what} of its last maps, {values.shape[1]} features"
         kind = {1: "grey", 3: "colour"}[images.shape[1]]
         return Features(
             values, made_by, f"{kind} photographs of {images.shape[2]} px, intensities as they are"

@@ -140,7 +140,7 @@ def classifier_features(
     Returns
     -------
     array (N, D)
-        Means and maxima of its last maps, which its head judges.
+        Means and maxima of its last maps, which its head judges; of a ResNet-18 the means alone.
 
     Notes
     -----

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ... import nets
+from ...base import CellSimError
 from ...datasets import Specimens
-from ...models import Model
+from ...models import Model, load_model
 from ..labelled_pictures import (
     ClassBatch,
     ClassFeeder,
@@ -26,9 +27,11 @@ from ..picture_changes import PictureChanges
 from ..recipe import Recipe, RecipeConfig
 from ..specimen_pictures import SpecimenPictures, fingerprints
 from .common import device_of
-from .fitting import load_fitting
+from .fitting import take_fitting
 
 _CHUNK = 64  # pictures at a time
+_FROZEN = 3  # stages of a backbone; the thesis trained the last two of VGG16's thirteen convolutions
+_SLOWER = 0.1  # a fresh head's first gradients would spoil what a backbone knows
 
 
 class ClassifierConfig(RecipeConfig):
@@ -47,9 +50,12 @@ class ClassifierConfig(RecipeConfig):
     preset, overrides
         Network, see `nets.create`; classes and channels are those of `data`.
     start : str
-        Model file to start from, whose layers are taken where they fit; empty for fresh weights.
+        Name or file of a model to start from, whose layers are taken where they fit; empty for fresh weights. The
+        preset "resnet18" needs one: an imported backbone, or a classifier that began with it.
+    frozen : int or None
+        How many of the backbone's four stages keep still, the first ones; None for 3, of a network with a backbone.
     lr : float
-        Of Adam.
+        Of Adam; a tenth of it for those layers of a backbone that are trained.
     model_name : str
         Name of the resulting model.
     """
@@ -61,6 +67,7 @@ class ClassifierConfig(RecipeConfig):
     preset: str = "lite"
     overrides: dict[str, JsonValue] = Field(default_factory=dict)
     start: str = ""
+    frozen: int | None = Field(None, ge=0, le=4)
     lr: float = Field(2e-3, gt=0)
     model_name: str = "classifier-lite"
 
@@ -99,10 +106,38 @@ class ClassifierRecipe(Recipe):
         self._feeder = ClassFeeder(self._train, synthetic, data, config.changes)
         shape: dict[str, Any] = {"classes": len(self._train.class_names), "channels": data.channels}
         self.network: Any = nets.create("classifier", config.preset, **{**config.overrides, **shape})
-        if config.start:
-            load_fitting(config.start, "classifier", self.network)
+        self._start = load_model(config.start) if config.start else None
         self.modules["network"] = self.network
-        self.optimisers["network"] = torch.optim.Adam(self.network.parameters(), config.lr)
+        self.optimisers["network"] = torch.optim.Adam(self._begin(), config.lr)
+
+    def _begin(self) -> list[Any]:
+        """Take the weights to start from and return what is to be trained."""
+        network, start, frozen = self.network, self._start, self.config.frozen
+        if network.backbone is None:
+            if frozen:
+                raise CellSimError(
+                    f"The setting frozen is {frozen}, but this network has no backbone that could keep still: leave it "
+                    "out, or choose the preset 'resnet18'."
+                )
+            if start and start.kind == "backbone":
+                raise CellSimError(
+                    f"The model {self.config.start} is a backbone, which only the network of the preset 'resnet18' "
+                    "has: choose that preset, or start from something else."
+                )
+            if start:
+                take_fitting(start, "classifier", network)
+            return list(network.parameters())
+        if start is None:
+            raise CellSimError(
+                "A network with a ResNet-18 cannot start from fresh weights: bring torchvision's with `napari-cellsim "
+                "import-weights` or the Models dock, and start from that model."
+            )
+        whole = start.kind != "backbone"
+        take_fitting(start, "classifier" if whole else "backbone", network if whole else network.backbone)
+        network.backbone.freeze(_FROZEN if frozen is None else frozen)
+        trained = [value for value in network.backbone.parameters() if value.requires_grad]
+        groups = [{"params": list(network.head.parameters())}]
+        return [*groups, {"params": trained, "lr": self.config.lr * _SLOWER}] if trained else groups
 
     def batch(self, step: int, progress: float) -> ClassBatch:
         """Return pictures and their classes."""
@@ -139,11 +174,16 @@ class ClassifierRecipe(Recipe):
             for part in ("train", "validation")
         )
         pictures = SpecimenPictures(self._specimens, learnt)
+        origin: dict[str, Any] = {}
+        if self._start:
+            origin = {"started_from": {"name": self._start.name, "hash": self._start.hash}}
         about = self.config.data.card(
             pictures,
             description=f"Tells which class a picture of a single specimen shows: {', '.join(names)}.",
             metrics=values,
+            licence=self._start.card.licence if self._start else "",
             training=training
+            | origin
             | {
                 "settings": self.config.model_dump(mode="json"),
                 "class_names": list(names),

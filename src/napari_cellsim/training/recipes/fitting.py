@@ -5,16 +5,21 @@ from __future__ import annotations
 from torch import nn
 
 from ...base import CellSimError
-from ...models import load_model
+from ...models import Model, load_model
 
 
 def load_fitting(path: str, role: str, network: nn.Module) -> None:
-    """Load those weights of a model's network that have the same name and shape.
+    """Load those weights of a model file that `take_fitting` takes."""
+    take_fitting(load_model(path), role, network)
+
+
+def take_fitting(model: Model, role: str, network: nn.Module) -> None:
+    """Take those weights of a model's network that have the same name and shape.
 
     Parameters
     ----------
-    path : str
-        Model file.
+    model : Model
+        The model.
     role : str
         Which of its networks.
     network : torch.nn.Module
@@ -25,15 +30,15 @@ def load_fitting(path: str, role: str, network: nn.Module) -> None:
     CellSimError
         If the model has no such network, or less than half of what is needed fits.
     """
-    model = load_model(path)
+    what = f"model {model.source or model.name}"
     if role not in model.networks:
-        raise CellSimError(f"The model {path} has no network {role!r} to start from; choose another one.")
+        raise CellSimError(f"The {what} has no network {role!r} to start from; choose another one.")
     own = network.state_dict()
     theirs = model.networks[role].state_dict()
     found = {key: value for key, value in theirs.items() if key in own and own[key].shape == value.shape}
     # A few biases fit by chance.
     if 2 * sum(value.numel() for value in found.values()) < sum(value.numel() for value in own.values()):
         raise CellSimError(
-            f"Most weights of {role!r} in the model {path} do not fit the network to be trained; choose other settings."
+            f"Most weights of {role!r} in the {what} do not fit the network to be trained; choose other settings."
         )
     network.load_state_dict(found, strict=False)
