@@ -49,7 +49,7 @@ def test_the_biologist_evaluates_a_movie(dock, movie, qtbot):
     assert float(rows[0][2]) == pytest.approx(float(rows[0][3]), rel=0.05)
     assert "needs several movies" in view.result.summary.text()
     assert "pixel size" in view.result.notes.text()
-    view.metric.value = "SSIM"
+    view.result.choice.value = "SSIM"
     ssim = dock.study.comparisons[0].horizons[1].scores["model"]["ssim"].value
     assert float(view.result.texts[2][2]) == pytest.approx(ssim, rel=5e-3)
 
@@ -78,7 +78,7 @@ def test_dropped_files_two_models_and_the_command(dock, movie, small_models, tmp
     assert "MSE of another against small-sdcnet" in view.result.notes.text()
     assert all(str(path) in study.command for path in paths)
     assert "--judge none" in study.command
-    assert "IoU of cells" not in view.metric.choices
+    assert "IoU of cells" not in view.result.choice.choices
     view.sources.clear_button.click()
     with pytest.raises(CellSimError, match="No movies are chosen"):
         dock.evaluate_forecasts()
@@ -91,7 +91,7 @@ def test_true_cells_of_a_layer(dock, movie):
     view.labels.value = dock.viewer.layers["cells"]
     study = dock.evaluate_forecasts(steps=1).wait(60)
     assert study.reports[0].horizons[0].model.cells.mse is not None
-    assert "MSE · 10³ in cells" in view.metric.choices
+    assert "MSE · 10³ in cells" in view.result.choice.choices
 
 
 def test_report_in_the_browser_and_on_the_disk(dock, movie, tmp_path, monkeypatch):
@@ -221,7 +221,7 @@ def test_how_often_the_truth_lies_in_the_interval(unsure, movie, qtbot):
     view.tick(["small-sdcnet", "unsure"])
     view.run_button.click()
     finished(unsure, qtbot)
-    view.metric.value = "Coverage, %"
+    view.result.choice.value = "Coverage, %"
     heads, *rows = view.result.texts
     assert heads[:4] == ["Step", "Should be, %", "Whole picture", "Inside cells"]
     assert [row[0] for row in rows] == ["1 · unsure", "2 · unsure"], "the other model has no interval"
@@ -230,10 +230,10 @@ def test_how_often_the_truth_lies_in_the_interval(unsure, movie, qtbot):
     assert rows[0][1] == "68.3"
     assert float(rows[0][2]) == pytest.approx(100 * horizon.scores["model"]["coverage"].value, abs=0.1)
     assert float(rows[0][3]) == pytest.approx(100 * horizon.scores["model"]["cells_coverage"].value, abs=0.1)
-    assert not {"CRPS · 10³", "Diversity / error"} & set(view.metric.choices), "there are no samples"
+    assert not {"CRPS · 10³", "Diversity / error"} & set(view.result.choice.choices), "there are no samples"
     view.tick(["small-sdcnet"])
     unsure.evaluate_forecasts(steps=1, judge="none").wait(60)
-    assert "Coverage, %" not in view.metric.choices
+    assert "Coverage, %" not in view.result.choice.choices
     assert view.result.texts[0][1] == "Skill", "the table follows when a measure is gone"
 
 
@@ -259,14 +259,14 @@ def test_samples_are_judged_together_and_one_by_one(unsure, movie, tmp_path, qtb
     assert "Skill of a single sample" in view.result.summary.text()
     assert view.result.texts[0][2:4] == ["One sample", "Mean of samples"]
     scores = study.comparisons[0].horizons[0].scores
-    view.metric.value = "CRPS · 10³"
+    view.result.choice.value = "CRPS · 10³"
     heads, row = view.result.texts
     assert heads[2] == "Samples together"
     assert float(row[2].split()[0]) == pytest.approx(1000 * scores["model"]["crps"].value, rel=5e-3)
     assert float(row[heads.index("Copy last")].split()[0]) == pytest.approx(
         1000 * scores["copy_last"]["l1"].value, rel=5e-3
     )
-    view.metric.value = "Diversity / error"
+    view.result.choice.value = "Diversity / error"
     assert view.result.texts[0] == ["Step", "Skill", "Samples together"], "one picture has no diversity"
     assert float(view.result.texts[1][2].split()[0]) > 0
     again = unsure.evaluate_forecasts(mode="mean", steps=1).wait(120)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, LineEdit, SpinBox
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..base import CellSimError
 from . import evaluate_tables as tables
@@ -19,7 +19,7 @@ from .evaluate_sources import Sources, picture_layers
 from .generate_form import KINDS, SPECIMENS
 from .generate_layers import generated_layers, is_generated, pictures_of
 from .settings import generate_settings
-from .widgets import button, choose_some, form, line, say, section, side_by_side
+from .widgets import button, choose_some, form, line, path_button, say, section, side_by_side
 
 if TYPE_CHECKING:
     from ..evaluation import AssessmentResult
@@ -39,11 +39,9 @@ class BlindTab(QWidget):
         super().__init__()
         self._viewer = viewer
         self._make_controls()
-        self.folder_button = button("Choose…", "Choose the folder of a test, old or new.")
         self.make_button = button(
             "Make the test", "Mix the pictures in random order and write them into the folder."
         )
-        self.truth_button = button("Choose table…", "Choose the CSV with the true classes.")
         self.begin_button = button(
             "Begin",
             "Judge the pictures by keys, in a window of its own; goes on where this assessor stopped.",
@@ -51,17 +49,21 @@ class BlindTab(QWidget):
         self.results_button = button("Results", "Compare all answers with the truth.")
         self.status = line("How far the blind test is")
         self.result = ResultBox("How often people told real from generated pictures")
-        folder = form(self.folder)
+        folder_button = path_button(
+            self.folder, "Folder of the blind test", "Choose the folder of a test, old or new."
+        )
+        truth_button = path_button(
+            self.truth, "True classes of the pictures", "Choose the CSV with the true classes.", "CSV (*.csv)"
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 8, 2)
         for part in (
-            section("Folder of the test", folder, side_by_side(self.folder_button)),
+            section("Folder of the test", form((self.folder, folder_button))),
             section(
                 "New test",
                 form(self.generated),
                 self.sources,
-                form(self.each, self.seed, self.classes, self.truth),
-                side_by_side(self.truth_button),
+                form(self.each, self.seed, self.classes, (self.truth, truth_button)),
                 self.make_button,
             ),
             section("Judge", form(self.assessor), side_by_side(self.begin_button, self.results_button)),
@@ -70,8 +72,6 @@ class BlindTab(QWidget):
         ):
             column.addWidget(part)
         column.addStretch(1)
-        self.folder_button.clicked.connect(self._ask_folder)
-        self.truth_button.clicked.connect(self._ask_truth)
         self.reset_choices()
 
     def _make_controls(self) -> None:
@@ -118,8 +118,8 @@ class BlindTab(QWidget):
         entries = self._models()
         single = [(f"model {entry.name}", model_list.key_of(entry)) for entry in entries]
         several = [
-            (f"models {name}: {', '.join(classes)}", tuple(map(model_list.key_of, classes.values())))
-            for name, classes in specimen_models.collections(entries).items()
+            (text, tuple(map(model_list.key_of, models)))
+            for text, models in specimen_models.titled_collections(entries)
         ]
         return layers + single + several
 
@@ -221,15 +221,7 @@ class BlindTab(QWidget):
     def show_study(self, result: AssessmentResult) -> Iterator[None]:
         """Show a result, in small steps."""
         yield from self.result.show_result(
-            tables.blind_summary(result), tables.blind_table(result), tables.warnings_of(result)
+            tables.blind_summary(result),
+            {"Assessors": tables.blind_table(result)},
+            tables.warnings_of(result),
         )
-
-    def _ask_folder(self, _checked: bool = False) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Folder of the blind test")
-        if path:
-            self.folder.value = path
-
-    def _ask_truth(self, _checked: bool = False) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "True classes of the pictures", "", "CSV (*.csv)")
-        if path:
-            self.truth.value = path

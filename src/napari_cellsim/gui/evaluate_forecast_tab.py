@@ -41,7 +41,6 @@ class ForecastTab(QWidget):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer
-        self._study: MovieStudy | None = None
         self.sources = Sources(
             lambda: viewer_state.movies(viewer),
             "movies",
@@ -59,12 +58,6 @@ class ForecastTab(QWidget):
         self.run_button = button(
             "Run", "Forecast the movies from the frames given, and compare with what happened."
         )
-        self.metric = ComboBox(
-            label="Show",
-            choices=list(tables.METRICS),
-            tooltip="Which measure the table shows; the report has all.",
-        )
-        self.metric_row = form(self.metric)
         self.result = ResultBox("Forecasts against what happened, and against the baselines")
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 8, 2)
@@ -74,13 +67,10 @@ class ForecastTab(QWidget):
             section("How", how),
             section("Advanced", form(self.channel, self.plane, self.device), collapsed=True),
             self.run_button,
-            self.metric_row,
             self.result,
         ):
             column.addWidget(part)
         column.addStretch(1)
-        self.metric_row.hide()
-        self.metric.changed.connect(self._other_metric)
         self.models.itemChanged.connect(self._offer_answers)
         self.reset_choices()
 
@@ -218,14 +208,7 @@ class ForecastTab(QWidget):
 
     def show_study(self, study: MovieStudy) -> Iterator[None]:
         """Show a result, in small steps."""
-        self._study = None
-        self.metric.choices = tables.known_metrics(study)
-        self._study = study
         notes = [*tables.difference_lines(study), *tables.warnings_of(study)]
-        table = tables.forecast_table(study, self.metric.value)
-        yield from self.result.show_result(tables.forecast_summary(study), table, notes)
-        self.metric_row.show()
-
-    def _other_metric(self, name: str | None) -> None:
-        if self._study is not None and name is not None:
-            self.result.fill(tables.forecast_table(self._study, name))
+        yield from self.result.show_result(
+            tables.forecast_summary(study), tables.forecast_tables(study), notes
+        )

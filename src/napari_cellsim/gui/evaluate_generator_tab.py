@@ -150,7 +150,9 @@ class GeneratorTab(QWidget):
     def show_study(self, study: GeneratorStudy) -> Iterator[None]:
         """Show a result, in small steps."""
         yield from self.result.show_result(
-            tables.generator_summary(study), tables.generator_table(study), tables.warnings_of(study)
+            tables.generator_summary(study),
+            {"Measures": tables.generator_table(study)},
+            tables.warnings_of(study),
         )
 
 

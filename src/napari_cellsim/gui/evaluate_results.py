@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from magicgui.widgets import ComboBox
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -16,14 +17,14 @@ from qtpy.QtWidgets import (
 )
 
 from .evaluate_tables import Table
-from .widgets import button, line, say, side_by_side
+from .widgets import button, form, line, say, side_by_side
 
 ROW_HEIGHT = 22
 _MOST_ROWS = 14
 
 
 class ResultBox(QWidget):
-    """A table, lines below it, and buttons for the report.
+    """A table or several to choose among, lines below it, and buttons for the report.
 
     Parameters
     ----------
@@ -34,6 +35,9 @@ class ResultBox(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.summary = line(f"What was measured: {name}")
+        self._tables: Mapping[str, Table] = {}
+        self.choice = ComboBox(label="Show", tooltip="What the table shows; the report has all.")
+        self._choice_row = form(self.choice)
         self.table = QTableWidget()
         self.table.setAccessibleName(name)
         self.table.setToolTip(name)
@@ -64,25 +68,31 @@ class ResultBox(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         for widget in (
             self.summary,
+            self._choice_row,
             self.table,
             self.notes,
             side_by_side(self.open_button, self.save_button),
         ):
             column.addWidget(widget)
+        self.choice.changed.connect(self._fill)
         self.hide()
 
-    def show_result(self, summary: str, table: Table, notes: Sequence[str]) -> Iterator[None]:
-        """Show a result, in small steps."""
+    def show_result(self, summary: str, tables: Mapping[str, Table], notes: Sequence[str]) -> Iterator[None]:
+        """Show a result with its tables by name, in small steps."""
         say(self.summary, summary)
         say(self.notes, "<br>".join(notes))
         yield
-        self.fill(table)
+        self._tables = tables
+        self.choice.choices = list(tables)
+        self._choice_row.setVisible(len(tables) > 1)
+        self._fill(self.choice.value)
         yield
         self.show()
 
-    def fill(self, table: Table) -> None:
-        """Show another table."""
-        heads, rows = table
+    def _fill(self, name: str | None) -> None:
+        if name not in self._tables:  # while other names are being offered
+            return
+        heads, rows = self._tables[name]
         self.table.clear()
         self.table.setColumnCount(len(heads))
         self.table.setRowCount(len(rows))

@@ -44,13 +44,14 @@ def warnings_of(study: Any) -> list[str]:
     return [f"⚠ {warning}" for warning in study.warnings]
 
 
-def known_metrics(study: MovieStudy) -> list[str]:
-    """Return the names of `METRICS` that a study has."""
+def forecast_tables(study: MovieStudy) -> dict[str, Table]:
+    """Return a table for each of the `METRICS` that a study has."""
     scores = [horizon.scores["model"] for one in study.comparisons for horizon in one.horizons]
-    return [name for name, (metric, _) in METRICS.items() if any(metric in one for one in scores)]
+    known = [name for name, (metric, _) in METRICS.items() if any(metric in one for one in scores)]
+    return {name: _forecast_table(study, name) for name in known}
 
 
-def forecast_table(study: MovieStudy, name: str) -> Table:
+def _forecast_table(study: MovieStudy, name: str) -> Table:
     """Return one row per model and step of a metric of `METRICS`, with the skill or what coverage should be."""
     metric, factor = METRICS[name]
     if metric == "coverage":

@@ -17,7 +17,6 @@ from .widgets import scrolling, tab_box
 
 TABS = ("Forecast", "Generator", "Blind test")
 _LAYOUT_MS = 100  # until Qt has laid out what appeared
-_ABOVE = 34  # px above a result that stay in view: the choice of a measure
 
 
 class EvaluateView(QWidget):
@@ -100,4 +99,4 @@ class EvaluateView(QWidget):
     def _scroll(self) -> None:
         area, box = self.tabs.widget(TABS.index(self._scrolled)), self.results[self._scrolled]
         assert isinstance(area, QScrollArea)
-        area.verticalScrollBar().setValue(box.y() - _ABOVE)
+        area.verticalScrollBar().setValue(box.y())

@@ -40,6 +40,14 @@ def collections(entries: Sequence[ModelEntry]) -> dict[str, dict[str, ModelEntry
     return {name: models for name, models in found.items() if len(models) > 1}
 
 
+def titled_collections(entries: Sequence[ModelEntry]) -> list[tuple[str, tuple[ModelEntry, ...]]]:
+    """Return what to call each of the `collections`, and its models."""
+    return [
+        (f"models {name}: {', '.join(models)}", tuple(models.values()))
+        for name, models in collections(entries).items()
+    ]
+
+
 def title(entry: ModelEntry, among: Sequence[ModelEntry]) -> str:
     """Return what to call the classes of a model, with its name where another one of `among` has the same."""
     text = _title(entry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from magicgui.widgets import ComboBox, FloatSpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit
 from magicgui.widgets.bases import Widget
 from qtpy.QtCore import QMimeData, QSize, Qt, Signal
 from qtpy.QtGui import QIcon
@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
+    QFileDialog,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -29,17 +30,19 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 
-def form(*rows: Widget) -> QWidget:
+def form(*rows: Widget | tuple[Widget, QWidget]) -> QWidget:
     """Lay magicgui widgets out as labelled rows that stay usable at a width of 300 px.
 
-    Every widget needs `label` and `tooltip`; its accessible name becomes the label.
+    Every widget needs `label` and `tooltip`; its accessible name becomes the label. A pair is such a widget and what
+    stands behind it.
     """
     page = QWidget()
     layout = QFormLayout(page)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
-    for row in rows:
+    for one in rows:
+        row, behind = one if isinstance(one, tuple) else (one, None)
         native = row.native
         native.setAccessibleName(row.label)
         native.setToolTip(row.tooltip)
@@ -57,7 +60,7 @@ def form(*rows: Widget) -> QWidget:
         label = QLabel(row.label)
         label.setToolTip(row.tooltip)
         label.setBuddy(native)
-        layout.addRow(label, native)
+        layout.addRow(label, native if behind is None else side_by_side(native, behind))
     return page
 
 
@@ -123,6 +126,35 @@ def button(text: str, tooltip: str) -> QPushButton:
     made = QPushButton(text)
     made.setToolTip(tooltip)
     made.setAccessibleName(text.rstrip("…"))
+    return made
+
+
+def path_button(row: LineEdit, title: str, tooltip: str, files: str = "") -> QPushButton:
+    """Return a button that asks for a path and writes it into `row`.
+
+    Parameters
+    ----------
+    row : LineEdit
+        Takes the path.
+    title : str
+        Of the question.
+    tooltip : str
+        Of the button.
+    files : str
+        What files to offer, such as ``"CSV (*.csv)"``; empty to ask for a folder.
+    """
+    made = button("Choose…", tooltip)
+    made.setAccessibleName(title)
+
+    def ask(_checked: bool = False) -> None:
+        if files:
+            path, _ = QFileDialog.getOpenFileName(made, title, "", files)
+        else:
+            path = QFileDialog.getExistingDirectory(made, title)
+        if path:
+            row.value = path
+
+    made.clicked.connect(ask)
     return made
 
 

@@ -1,4 +1,4 @@
-"""How an augmentation study is asked for: its defaults, and what words and numbers stand for; imports neither torch nor numpy."""
+"""How an augmentation study is asked for: defaults, and what words stand for; imports neither torch nor numpy."""
 
 from __future__ import annotations
 
