@@ -6,8 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from napari_cellsim.base import CellSimError
+from napari_cellsim.gui import jobs
 
 
 @pytest.fixture
@@ -96,13 +99,78 @@ def test_opened_through_napari(make_napari_viewer, small_model, own_file):
     assert len(viewer.window.dock_widgets) == 1
 
 
-def test_import_official_weights(dock, tmp_path, monkeypatch):
+def flow_weights(path: Path) -> Path:
+    """Fresh weights of PWC-Net by the names of the authors' file."""
     import torch
 
+    from napari_cellsim import nets
+    from napari_cellsim.models import importers
+
+    modules = importers._official_modules()
+    state = nets.create("pwcnet", "thesis").state_dict()
+    names = {key: f"{modules[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}" for key in state}
+    torch.save({names[key]: value for key, value in state.items()}, path)
+    return path
+
+
+def generator_weights(path: Path) -> Path:
+    """Random weights of a small Multi-StyleGAN as its authors wrap them."""
+    import torch
+
+    from napari_cellsim.models.import_multistylegan import layout
+    from napari_cellsim.ops import fir_kernel
+
+    state = {name: torch.rand(shape) for name, shape in layout((4, 4, 4, 4), 5, 3, 8).items()}
+    for name in state:
+        if name.endswith(".kernel"):
+            state[name] = (4 if ".blur." in name else 1) * fir_kernel()
+    torch.save({"generator_ema": {f"module.{name}": value for name, value in state.items()}}, path)
+    return path
+
+
+@pytest.fixture
+def import_file(dock, tmp_path, monkeypatch, qtbot):
+    """Press the button and choose a file, as a person does, and wait for the end."""
     monkeypatch.setenv("CELLSIM_MODEL_DIR", str(tmp_path / "kept"))
+
+    def press(path: Path) -> None:
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+        qtbot.mouseClick(dock.import_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not jobs.running_jobs(), timeout=60_000)
+
+    return press
+
+
+@pytest.mark.parametrize(
+    ("write", "purpose"),
+    [
+        (lambda folder: flow_weights(folder / "pwc_net.pth.tar"), "optical flow"),
+        (lambda folder: generator_weights(folder / "checkpoint_100.pt"), "generate"),
+        (None, "start of a classifier"),
+    ],
+    ids=["PWC-Net", "Multi-StyleGAN", "ResNet-18"],
+)
+def test_import_recognises_what_a_file_holds(dock, import_file, resnet18_file, tmp_path, write, purpose):
+    path = resnet18_file if write is None else write(tmp_path)
+    import_file(path)
+    assert not dock.message.startswith("⚠"), dock.message
+    entry = dock.selected
+    assert entry.name == path.name.partition(".")[0]
+    assert dock._tree.currentItem().text(1) == purpose
+    assert "Brought by the user" in dock.details
+    assert entry.path == tmp_path / "kept" / f"{entry.name}.safetensors"
+
+
+def test_a_file_with_other_weights_gets_one_sentence(dock, import_file, tmp_path):
+    import torch
+
     path = tmp_path / "wrong.pth"
     torch.save({"weight": torch.zeros(3)}, path)
-    with pytest.raises(CellSimError):
-        dock.import_weights(path).wait(60)
+    before = dock.entries
+    import_file(path)
     assert dock.message.startswith("⚠")
+    for words in ("wrong.pth", "PWC-Net, Multi-StyleGAN and ResNet-18"):
+        assert words in dock.message
+    assert "\n" not in dock.message
+    assert len(dock.entries) == len(before)
     assert not list((tmp_path / "kept").glob("*"))

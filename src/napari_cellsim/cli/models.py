@@ -15,8 +15,18 @@ from . import _common as common
 class Kind(StrEnum):
     """Foreign checkpoints that can be imported."""
 
+    auto = "auto"
     pwcnet = "pwcnet"
     multistylegan = "multistylegan"
+    resnet18 = "resnet18"
+
+
+# Where the models of each kind are used, by what the command line calls them.
+_USES = {
+    "pwcnet": "predict … --flow {}",
+    "cellgan": "generate --model {}",
+    "backbone": "study … --settings run.toml, with preset = 'resnet18' and start = '{}' in its [settings]",
+}
 
 
 def models(
@@ -50,7 +60,9 @@ def models(
 
 def import_weights(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="File of the foreign weights.")],
-    kind: Annotated[Kind, typer.Option("--kind", help="Which network it holds.")] = Kind.pwcnet,
+    kind: Annotated[
+        Kind, typer.Option("--kind", help="Which network it holds; auto recognises it.")
+    ] = Kind.auto,
     name: Annotated[
         str | None, typer.Option("--name", help="Name under which other commands will find the model.")
     ] = None,
@@ -61,7 +73,7 @@ def import_weights(
         ),
     ] = None,
 ) -> None:
-    """Bring weights of somebody else's network, such as the official PWC-Net.
+    """Bring weights of somebody else's network: PWC-Net, Multi-StyleGAN, or ResNet-18 for classifiers.
 
     The file is read without unpickling anything but tensors, and stays yours: mind its licence.
     """
@@ -76,6 +88,6 @@ def import_weights(
     else:
         model.save(out)
         target = out
-    typer.echo(f"{kind.value} weights imported: {target}")
-    use = "predict … --flow" if model.kind == "pwcnet" else "generate --model"
-    typer.echo(f"Use them with: napari-cellsim {use} {name or model.name if out is None else out}")
+    typer.echo(f"Weights imported as a model of kind {model.kind}: {target}")
+    use = _USES[model.kind].format((name or model.name) if out is None else out)
+    typer.echo(f"Use them with: napari-cellsim {use}")

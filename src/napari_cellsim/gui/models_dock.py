@@ -39,6 +39,7 @@ _KINDS = {
     "pwcnet": "optical flow",
     "unet": "segmentation",
     "classifier": "classification",
+    "backbone": "start of a classifier",
     "": "unusable",
 }
 _METRICS = {
@@ -94,7 +95,8 @@ class ModelsDock(QWidget):
         )
         self.import_button = button(
             "Import weights…",
-            "Turn the official PWC-Net weights (*.pth, *.pytorch) into a CellSim model and keep it.",
+            "Turn published weights of PWC-Net, Multi-StyleGAN or ResNet-18 (*.pth, *.pt, *.pytorch, *.tar) into a "
+            "CellSim model and keep it; which of them a file holds is recognised.",
         )
         self.forget_button = button("Forget", "Take your own model off this list; its file stays.")
         self._bar = JobBar("model import")
@@ -157,7 +159,7 @@ class ModelsDock(QWidget):
         return entry
 
     def import_weights(self, path: str | Path) -> Job:
-        """Read the official PWC-Net weights in a worker and keep them as a model.
+        """Read weights that were published elsewhere in a worker and keep them as a model.
 
         Returns
         -------
@@ -170,7 +172,7 @@ class ModelsDock(QWidget):
         def work(_token: Any) -> Path:
             from ..models import import_weights, store
 
-            return store(import_weights(path, kind="pwcnet"))
+            return store(import_weights(path))
 
         job = start_job(work, f"Importing {Path(path).name}")
         self._bar.follow(job)
@@ -231,7 +233,7 @@ class ModelsDock(QWidget):
     def _ask_import(self, _checked: bool = False) -> None:
         path, _ = QFileDialog.getOpenFileName(
             self,
-            "Import official PWC-Net weights",
+            "Import weights of PWC-Net, Multi-StyleGAN or ResNet-18",
             "",
             "PyTorch weights (*.pth *.pytorch *.pt *.tar);;All files (*)",
         )

@@ -45,6 +45,8 @@ class TrainChoice:
         The stage to offer first.
     start : str
         Bundled model to start from; "" for fresh weights.
+    starts : dict
+        Kinds of models besides `kind` that a training can start from, each with the only preset that it fits.
     generator : bool
         Whether a finished generator is needed, whose file is the setting `model`.
     one_class : bool
@@ -62,6 +64,7 @@ class TrainChoice:
     stages: dict[str, str] = field(default_factory=dict)
     stage: str = ""
     start: str = ""
+    starts: dict[str, str] = field(default_factory=dict)
     generator: bool = False
     one_class: bool = False
 
@@ -156,7 +159,12 @@ CHOICES = (
         "classifier",
         SPECIMENS,
         fit={"average": 0.0, "validate_every": 20, "patience": 10, "export": "best"},
-        presets={"lite – small, for a processor": "lite", "large – for a graphics card": "large"},
+        presets={
+            "lite – small, for a processor": "lite",
+            "large – for a graphics card": "large",
+            "resnet18 – starts from imported weights": "resnet18",
+        },
+        starts={"backbone": "resnet18"},
     ),
 )
 

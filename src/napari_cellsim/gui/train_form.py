@@ -60,6 +60,7 @@ class TrainForm:
         self.advanced = TrainAdvanced()
         for changing in (self.what, self.source, self.stage, self.preset):
             changing.changed.connect(self.arrange)
+        self.start.changed.connect(self._start_changed)
         for telling in (self.specimens.classes, self.start):
             telling.changed.connect(self._tell_specimens)
         self.unit.changed.connect(self._unit_changed)
@@ -238,12 +239,17 @@ class TrainForm:
             name for number in range(1, 10_000) if (name := f"{base}-{number}") not in taken
         )
 
+    def _start_changed(self, start: str) -> None:
+        for kind, preset in self.choice.starts.items():
+            if start in dict(self._of_kind(kind)).values():
+                self.preset.value = preset
+
     def _unit_changed(self, unit: str) -> None:
         self.amount.value = UNITS[unit]
 
     def _starts(self, widget: Any) -> list[tuple[str, str]]:
         choice = self.choice
-        models = self._of_kind(choice.kind)
+        models = self._of_kind(choice.kind, *choice.starts)
         earlier = [path for recipe, path in self._runs if recipe == choice.recipe and choice.stages]
         runs = [(f"run {path.name}", str(path)) for path in earlier]
         return self._with_extra(widget, [("fresh weights", ""), *models, *runs])
@@ -251,8 +257,8 @@ class TrainForm:
     def _generators(self, widget: Any) -> list[tuple[str, str]]:
         return self._with_extra(widget, self._of_kind("cellgan") or [("none", "")])
 
-    def _of_kind(self, kind: str) -> list[tuple[str, str]]:
-        return [(e.name, str(e.path)) for e in self._models if e.kind == kind and e.problem is None]
+    def _of_kind(self, *kinds: str) -> list[tuple[str, str]]:
+        return [(e.name, str(e.path)) for e in self._models if e.kind in kinds and e.problem is None]
 
     def _with_extra(self, box: Any, choices: list[tuple[str, str]]) -> list[tuple[str, str]]:
         known = {value for _, value in choices}

@@ -154,6 +154,11 @@ def _runs(request: TrainRequest) -> list[Path]:
 
 
 def _checked(request: TrainRequest) -> FitConfig:
+    if not request.start and request.preset in request.choice.starts.values():
+        raise CellSimError(
+            f"The size {request.preset} starts from imported weights, not from fresh ones: bring them with Import "
+            "weights… in the Models dock, then choose them here as Start from."
+        )
     try:
         return request.fit_config()
     except ValidationError as error:
