@@ -58,8 +58,8 @@ def resnet18(path: Path, state: dict[str, Tensor]) -> Model:
         modality="natural colour photographs",
         normalisation="red, green, blue in [-1, 1], standardised inside by ImageNet's mean and deviation; grey is "
         "replicated",
-        licence="As published with the file, and by the terms of the pictures it was trained on (ImageNet: research "
-        "and education without profit). Brought by the user; not part of napari-cellsim.",
+        licence="As published with the file; terms of the pictures that it learnt from may apply (ImageNet: "
+        "non-commercial research and education). Brought by the user; not part of napari-cellsim.",
         training={"imported_from": path.name, "file_sha256": digest},
     )
     return Model(path.name.split(".")[0], "backbone", {"backbone": network.eval()}, card)
