@@ -31,15 +31,15 @@ def check_fractions(fractions: Sequence[float]) -> tuple[float, float, float]:
     return train, validation, test
 
 
-def check_enough(name: str, count: int) -> None:
-    """Check that a class has enough different pictures.
+def check_enough(name: str, count: int, shares: Sequence[float]) -> None:
+    """Check that a class has enough different pictures to be split.
 
     Raises
     ------
     CellSimError
-        If it has fewer than 10.
+        If it has fewer than 10 that go to several parts.
     """
-    if count < _FEWEST:
+    if count < _FEWEST and sum(share > 0 for share in shares) > 1:
         raise CellSimError(
             f"The class {name} has {count} different picture{'s' * (count != 1)}, too few to train and test on: add "
             f"some until there are at least {_FEWEST}."
@@ -76,7 +76,7 @@ def deal_specimens(
     Raises
     ------
     CellSimError
-        If a class has fewer than 10 different pictures, or one picture is in two classes.
+        If a class has fewer than 10 different pictures for several parts, or one picture is in two classes.
     """
     dealt: dict[str, list[int]] = {part: [] for part in PARTS}
     shares = dict(zip(PARTS, fractions, strict=True))
@@ -85,7 +85,7 @@ def deal_specimens(
         groups: dict[str, list[int]] = {}
         for row in np.flatnonzero(labels == label).tolist():
             groups.setdefault(keys[row], []).append(row)
-        check_enough(name, len(groups))
+        check_enough(name, len(groups), fractions)
         own: dict[str, list[int]] = {part: [] for part in PARTS}
         total = sum(map(len, groups.values()))
         ordered = sorted(groups.values())

@@ -221,7 +221,7 @@ def read_specimens_job(
         notes += [f"{counted(left_out, 'picture')} not named in the split left out."] * (left_out > 0)
     else:
         for label, name in enumerate(names):  # before much is read
-            check_enough(name, sum(own == label for own, _ in files))
+            check_enough(name, sum(own == label for own, _ in files), shares)
     clock = Clock(len(files), "reading pictures")
     images = np.empty((len(files), channels, size, size), np.uint8)
     deep: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
