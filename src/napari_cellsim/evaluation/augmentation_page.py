@@ -36,7 +36,7 @@ def html(study: AugmentationStudy) -> str:
     folder = study.specimens["folder"]
     runs = pages.count(len(study.arms[0].trainings), "initialisation")
     lead = f"{folder}: {runs}, {pages.count(len(study.truth), 'test picture')}. Made {study.time}."
-    said = "".join(pages.paragraph(test.conclusion) for test in study.tests)
+    said = "".join(map(pages.paragraph, (study.verdict, *(test.conclusion for test in study.tests))))
     body = [
         pages.warnings(study.warnings),
         pages.section("Answer", said),
@@ -153,12 +153,10 @@ def _classes(study: AugmentationStudy) -> str:
 
 
 def _judged(study: AugmentationStudy) -> str:
-    both = (study.real, study.generated)
-    rows: list[list[object]] = []
-    for name in study.class_names:
-        found = [[one.by_class[name] for one in several if name in one.by_class] for several in both]
-        rows += [[name, *(100 * float(np.mean(values)) if values else None for values in found)]]
-    rows += [["all", *(100 * float(np.mean([one.accuracy for one in several])) for several in both)]]
+    rows = [
+        [name, *(None if value is None else 100 * value for value in both)]
+        for name, both in study.recognised.items()
+    ]
     return pages.table(["class", "real test pictures, %", "generated pictures, %"], rows)
 
 

@@ -144,6 +144,33 @@ class AugmentationStudy(Study):
         """Names of the classes."""
         return list(self.specimens["class_names"])
 
+    @property
+    def verdict(self) -> str:
+        """Whether generated pictures help or harm, in one sentence."""
+        said = []
+        for word, better in (("help", True), ("harm", False)):
+            counts = [
+                str(test.per_class)
+                for test in self.tests
+                if test.significant and ((test.difference.value or 0) > 0) == better
+            ]
+            if counts:
+                said.append(f"{word} with {' and '.join(counts)} per class")
+        if not said:
+            return "No significant difference: it does not show that generated pictures help or harm."
+        return f"A significant difference: generated pictures {', and '.join(said)}."
+
+    @property
+    def recognised(self) -> dict[str, tuple[float | None, float | None]]:
+        """How often classifiers of real pictures alone name a class, and "all": of real and of generated pictures."""
+        both = (self.real, self.generated)
+        found = {
+            name: [[one.by_class[name] for one in several if name in one.by_class] for several in both]
+            for name in self.class_names
+        }
+        found["all"] = [[one.accuracy for one in several] for several in both]
+        return {name: (_mean(real), _mean(made)) for name, (real, made) in found.items()}
+
     def html(self) -> str:
         """Return the report as one HTML document that needs nothing else."""
         from .augmentation_page import html
@@ -217,6 +244,10 @@ def compared(arms: Sequence[Arm], truth: npt.NDArray[np.int64], seed: int = 0) -
     first, *others = arms
     pairs = [(arm.per_class, correct(arm.trainings, truth)) for arm in others]
     return compare_accuracies(correct(first.trainings, truth), pairs, seed)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def _percent(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The Evaluate dock: it measures forecasts and generated pictures, and lets people judge these blindly."""
+"""The Evaluate dock: it measures forecasts and generated pictures, and what these are good for."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from . import evaluate_blind_work as blind_work
 from . import evaluate_work as work
 from . import model_list
 from .evaluate_blind_window import BlindWindow
+from .evaluate_study_work import augmentation_work
 from .evaluate_view import TABS, EvaluateView
 from .graphics import forget_vertex_arrays
 from .job_dock import JobDock
 from .jobs import Job
 
 if TYPE_CHECKING:
-    from ..evaluation import AssessmentResult, GeneratorStudy, MovieStudy
+    from ..evaluation import AssessmentResult, AugmentationStudy, GeneratorStudy, MovieStudy
 
-FORECAST, GENERATOR, BLIND = TABS
+FORECAST, GENERATOR, BLIND, STUDY = TABS
 _REPORTS = "Report to look at (*.html);;Numbers as CSV (*.csv);;Numbers as JSON (*.json)"
 
 
 class EvaluateDock(JobDock):
-    """Dock that measures forecasts and generated pictures, and lets people judge these blindly.
+    """Dock that measures forecasts and generated pictures, lets people judge these blindly, and trains on them.
 
     Everything the buttons do is also a method: `evaluate_forecasts`, `evaluate_generator`, `make_test`, `begin`,
-    `show_results`, `open_report`, `save_report`, `cancel`.
+    `show_results`, `study_augmentation`, `open_report`, `save_report`, `cancel`.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class EvaluateDock(JobDock):
     # ---- public face ----
 
     @property
-    def study(self) -> MovieStudy | GeneratorStudy | AssessmentResult | None:
+    def study(self) -> MovieStudy | GeneratorStudy | AssessmentResult | AugmentationStudy | None:
         """The result of the tab in front; None before there is one."""
         return self._studies.get(self._tab)
 
@@ -195,6 +196,37 @@ class EvaluateDock(JobDock):
             self._view.blind.show_study,
         )
 
+    def study_augmentation(
+        self, real: str | Path | None = None, generated: Any = None, **choices: Any
+    ) -> Job:
+        """Measure whether generated pictures help a classifier; what is not given is taken from the controls.
+
+        Parameters
+        ----------
+        real : path, optional
+            Folder with a folder of real pictures per class.
+        generated : path or list of paths, optional
+            The same of generated pictures; or model files, one per class.
+        **choices
+            per_class : sequence of int, generated pictures of each class to add.
+            initialisations, steps : int, trainings of each kind, and the longest of them.
+            folder : path, where to keep the trainings.
+
+        Returns
+        -------
+        Job
+            Its result is the `AugmentationStudy`.
+
+        Raises
+        ------
+        CellSimError
+            If something is missing, or a job is running in this dock.
+        """
+        request = self._view.study.request(real, generated, **choices)
+        return self._study(
+            STUDY, lambda token: augmentation_work(request, token), "Study", self._view.study.show_study
+        )
+
     def open_report(self, tab: str | None = None) -> Job:
         """Show the report of a tab, by default of the one in front, in the browser."""
         study = self._result_of(tab)
@@ -212,7 +244,7 @@ class EvaluateDock(JobDock):
         return self._start(lambda _token: study.save(path), f"Saving {Path(path).name}", None)
 
     def show_tab(self, name: str) -> None:
-        """Bring the tab "Forecast", "Generator" or "Blind test" to the front."""
+        """Bring the tab "Forecast", "Generator", "Blind test" or "Study" to the front."""
         self._view.show_tab(name)
 
     def reset_choices(self, _event: Any = None) -> None:
@@ -273,12 +305,13 @@ class EvaluateDock(JobDock):
             (blind.make_button, self.make_test),
             (blind.begin_button, self.begin),
             (blind.results_button, self.show_results),
+            (view.study.run_button, self.study_augmentation),
         ):
             button.clicked.connect(partial(self._guarded, action))
         for tab, box in view.results.items():
             box.open_button.clicked.connect(partial(self._guarded, partial(self.open_report, tab)))
             box.save_button.clicked.connect(partial(self._guarded, partial(self._ask_save, tab)))
-        self._links.last.append(self._close_window)
+        self._links.last += [self._close_window, view.study.forget]
         self._links.add(self._viewer.layers.events.removed, forget_vertex_arrays)
         self._links.add(model_list.changes.changed, self.reset_choices)
 

@@ -134,3 +134,40 @@ class BlindRequest:
     pixel_size: float | None = None
     device: str = "auto"
     threads: int = 0
+
+
+@dataclass(frozen=True)
+class AugmentationRequest:
+    """Everything that decides whether generated pictures help a classifier.
+
+    Attributes
+    ----------
+    real : Path
+        Folder with a folder of real pictures per class.
+    generated : tuple of Path
+        One folder with a folder of generated pictures per class, or generators, one per class.
+    per_class : tuple of int
+        How many generated pictures of each class to add, each on its own.
+    initialisations : int
+        Trainings of each kind.
+    steps : int
+        Longest training.
+    photographs : dict
+        How the pictures are read: size, channels, fit, background, and split if one is to be kept to.
+    seed : int
+        Of the first initialisation and of generated pictures.
+    folder : Path or None
+        Where to keep the trainings.
+    device : str
+        As for forecasts.
+    """
+
+    real: Path
+    generated: tuple[Path, ...]
+    per_class: tuple[int, ...]
+    initialisations: int
+    steps: int
+    photographs: dict[str, Any]
+    seed: int = 0
+    folder: Path | None = None
+    device: str = "auto"

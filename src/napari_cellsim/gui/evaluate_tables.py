@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..evaluation import AssessmentResult, GeneratorStudy, MovieStudy
+    from ..evaluation import AssessmentResult, AugmentationStudy, GeneratorStudy, MovieStudy
     from ..evaluation.class_assessment import ClassAnswers
     from ..evaluation.comparison import Estimate, HorizonSummary
 
@@ -36,6 +36,10 @@ FORECASTS = {
     "blurred_copy_last": "Blurred copy",
     "constant_flow": "Constant flow",
 }
+_SPREAD = (
+    "Spread is the standard deviation of the trainings. In brackets 95 % intervals: of a mean for other trainings, of "
+    "a difference for other trainings and other test pictures."
+)
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -197,6 +201,59 @@ def blind_summary(result: AssessmentResult) -> str:
         f"{result.pictures} pictures, half of them generated. Guessing is right half the time. In brackets "
         f"{100 * result.level:.0f} % intervals."
     )
+
+
+def augmentation_tables(study: AugmentationStudy) -> dict[str, Table]:
+    """Return a row per kind of training, per class, and per picture that the classifiers are least sure of."""
+    tests = {test.per_class: test for test in study.tests}
+    arms = {"real only" if not arm.per_class else f"+ {arm.per_class} per class": arm for arm in study.arms}
+    heads = ["Trained on", "Mean, %", "Spread", "Best, %", "Difference, points", "p (Holm)", "Significant"]
+    rows = []
+    for name, arm in arms.items():
+        row = [name, _value(arm.mean, 100.0), _hundredfold(arm.deviation), _hundredfold(arm.best)]
+        test = tests.get(arm.per_class)
+        if test is None:
+            row += ["–"] * 3
+        else:
+            row += [_points(test.anywhere), "–" if test.holm is None else f"{test.holm:.2g}"]
+            row.append("yes" if test.significant else "no")
+        rows.append(row)
+    classes = [
+        [name, *(_hundredfold(arm.by_class.get(name)) for arm in arms.values()), _hundredfold(made)]
+        for name, (_, made) in study.recognised.items()
+        if name in study.class_names
+    ]
+    found = {
+        "Accuracy": (heads, rows),
+        "Each class": (["Class", *(f"{name}, %" for name in arms), "Generated named right, %"], classes),
+    }
+    if study.uncertain:
+        unsure = [
+            [one.name, one.truth or "–", one.guess, _hundredfold(one.probability), f"{one.entropy:.2f}"]
+            for one in study.uncertain
+        ]
+        found["Unsure test pictures"] = (["Picture", "Class", "Called", "Sure, %", "Unsure, 0 to 1"], unsure)
+    return found
+
+
+def augmentation_notes(study: AugmentationStudy) -> list[str]:
+    """Return the answer for each number of generated pictures, and what to know of the numbers."""
+    return [
+        *(test.conclusion for test in study.tests),
+        study.judgement,
+        _SPREAD,
+    ]
+
+
+def _hundredfold(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _points(estimate: Estimate) -> str:
+    value, low, high = (
+        None if v is None else f"{100 * v:+.1f}" for v in (estimate.value, estimate.low, estimate.high)
+    )
+    return str(value) if low is None or high is None else f"{value} [{low}, {high}]"
 
 
 def _reference(other: Any, key: str, factor: float) -> str:

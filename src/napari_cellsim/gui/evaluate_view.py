@@ -1,4 +1,4 @@
-"""How the Evaluate dock looks: three tabs, and the progress of what runs below them."""
+"""How the Evaluate dock looks: four tabs, and the progress of what runs below them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from .evaluate_blind_tab import BlindTab
 from .evaluate_forecast_tab import ForecastTab
 from .evaluate_generator_tab import GeneratorTab
 from .evaluate_results import ResultBox
+from .evaluate_study_tab import StudyTab
 from .job_bar import JobBar
 from .jobs import Job
 from .widgets import scrolling, tab_box
 
-TABS = ("Forecast", "Generator", "Blind test")
+TABS = ("Forecast", "Generator", "Blind test", "Study")
 _LAYOUT_MS = 100  # until Qt has laid out what appeared
 
 
@@ -33,12 +34,15 @@ class EvaluateView(QWidget):
         self.forecast = ForecastTab(viewer)
         self.generator = GeneratorTab(viewer)
         self.blind = BlindTab(viewer)
+        self.study = StudyTab()
+        self._pages = (self.forecast, self.generator, self.blind, self.study)
         self.bar = JobBar("evaluation")
-        pages = map(scrolling, (self.forecast, self.generator, self.blind))
+        pages = map(scrolling, self._pages)
         self.tabs = tab_box(
             "Evaluate",
-            "Forecast, generator or blind test",
-            "Measure forecasts, generated pictures, or how well people tell them from real ones",
+            "Forecast, generator, blind test or study",
+            "Measure forecasts, generated pictures, how well people tell them from real ones, or whether they help a\n"
+            "classifier",
             dict(zip(TABS, pages, strict=True)),
         )
         self._scrolled = TABS[0]
@@ -52,8 +56,7 @@ class EvaluateView(QWidget):
     @property
     def results(self) -> dict[str, ResultBox]:
         """The result of each tab."""
-        pages = (self.forecast, self.generator, self.blind)
-        return {name: page.result for name, page in zip(TABS, pages, strict=True)}
+        return {name: page.result for name, page in zip(TABS, self._pages, strict=True)}
 
     @property
     def working_buttons(self) -> list[QAbstractButton]:
@@ -66,6 +69,7 @@ class EvaluateView(QWidget):
             blind.make_button,
             blind.begin_button,
             blind.results_button,
+            self.study.run_button,
             *reports,
         ]
 
@@ -77,7 +81,7 @@ class EvaluateView(QWidget):
 
     def reset_choices(self) -> None:
         """Offer the layers and models that exist now."""
-        for page in (self.forecast, self.generator, self.blind):
+        for page in self._pages:
             page.reset_choices()
 
     def show_tab(self, name: str) -> None:
