@@ -53,7 +53,7 @@ class ClassifierConfig(RecipeConfig):
         Name or file of a model to start from, whose layers are taken where they fit; empty for fresh weights. The
         preset "resnet18" needs one: an imported backbone, or a classifier that began with it.
     frozen : int or None
-        How many of the backbone's four stages keep still, the first ones; None for 3, of a network with a backbone.
+        How many of the backbone's four stages keep still, the first ones: 0 trains all. Nothing said stands for 3.
     lr : float
         Of Adam; a tenth of it for those layers of a backbone that are trained.
     model_name : str
