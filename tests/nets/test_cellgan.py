@@ -33,7 +33,8 @@ def test_sizes_of_the_publication(name, preset, millions):
 
 def test_lite_is_small():
     names = ("cellgan_generator", "cellgan_mapping", "cellgan_encoder")
-    assert sum(parameters(nets.create(name, "lite")) for name in names) <= 7e6
+    for preset in ("lite", "broad"):
+        assert sum(parameters(nets.create(name, preset)) for name in names) <= 7e6
     assert parameters(nets.create("cellgan_generator", "lite", size=64)) <= 0.5e6
 
 
@@ -114,6 +115,25 @@ def test_one_style_equals_the_same_style_in_every_slot():
     torch.testing.assert_close(
         generator(w, noise), generator(w[:, None].repeat(1, generator.slots, 1), noise)
     )
+
+
+def test_a_styled_start_begins_as_a_constant_one_and_adds_a_linear_map_of_the_first_style():
+    torch.manual_seed(0)
+    plain = nets.create("cellgan_generator", "lite", size=32)
+    styled = nets.create("cellgan_generator", "lite", size=32, start="styled")
+    missing = styled.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing == ["layout.weight", "layout.bias"]
+    latents = torch.randn(2, styled.slots, 256)
+    noise = [torch.randn(2, 1, *shape) for shape in styled.noise_shapes]
+    with torch.no_grad():
+        assert torch.equal(styled(latents, noise), plain(latents, noise))
+        styled.layout.weight.normal_()
+        # what the map adds for one picture is what another constant does
+        added = (styled.layout.weight / 16) @ latents[0, 0]  # equalised: √256
+        plain.constant += added.view(1, 64, 4, 4)
+        one = [level[:1] for level in noise]
+        torch.testing.assert_close(styled(latents[:1], one), plain(latents[:1], one), atol=1e-4, rtol=1e-4)
+        assert (styled(latents, noise)[1] - plain(latents, noise)[1]).abs().max() > 0.1
 
 
 def test_fresh_noise_has_no_effect_until_its_strength_is_learned():

@@ -21,6 +21,7 @@ from napari_cellsim.training import (
 )
 from napari_cellsim.training.pictures import PictureConfig, PictureFeeder
 from napari_cellsim.training.recipes import CellGANConfig, CellGANRecipe
+from napari_cellsim.training.repulsion import Repulsion
 from napari_cellsim.training.simulated import generate_pictures
 
 
@@ -85,7 +86,7 @@ def test_a_step_trains_every_network(pictures):
         {"ada": 0.6},
         {"hessian": 0.1},
         {"top_k": 0.5},
-        {"frames": 3},
+        {"repulsion": 10.0, "frames": 3},
         {"activation": "pau"},
     ],
 )
@@ -97,7 +98,7 @@ def test_the_switches_run(pictures, settings):
 
 
 def test_resumed_equals_uninterrupted(pictures, tmp_path):
-    settings = config(pictures, ada=0.6)
+    settings = config(pictures, ada=0.6, repulsion=10.0)
     whole = run(tmp_path / "whole", settings, 6, checkpoint_every=2)
     token = JobToken()
     torch.manual_seed(0)
@@ -111,6 +112,26 @@ def test_resumed_equals_uninterrupted(pictures, tmp_path):
     # the fresh weights below are overwritten by the checkpoint's
     resumed = run(tmp_path / "cut", settings, 6, checkpoint_every=2)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_repulsion_acts_once_its_memory_is_full_and_on_the_generator_alone(pictures):
+    slopes = {}
+    for weight in (1e-6, 1e3):
+        torch.manual_seed(0)
+        recipe = CellGANRecipe(config(pictures, repulsion=weight))
+        recipe.repulsion = recipe.modules["repulsion"] = Repulsion(1, memory=8)
+        for step in range(3):
+            torch.manual_seed(step)
+            values = recipe.train_step(recipe.batch(step, 0.0), 0.0)
+            assert (values["repulsion"] > 0) == (step == 2)
+        slopes[weight] = {
+            name: torch.cat(
+                [p.grad.flatten() for p in getattr(recipe, name).parameters() if p.grad is not None]
+            )
+            for name in ("generator", "discriminator")
+        }
+    assert torch.equal(slopes[1e-6]["discriminator"], slopes[1e3]["discriminator"])
+    assert slopes[1e3]["generator"].norm() > 10 * slopes[1e-6]["generator"].norm()
 
 
 def test_running_average_follows_its_formula(pictures, tmp_path):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..blocks import Activation
 from ..picture_shape import PictureShape
-from .layers import Order, StyledConv, ToImage, per_slot
+from .layers import EqualLinear, Order, StyledConv, ToImage, per_slot
 
 
 class StyleShape(PictureShape):
@@ -55,9 +55,13 @@ class GeneratorConfig(StyleShape):
     ----------
     blocks : {"conv_up", "up_conv"}
         3×3 convolution and then up-convolution (Reich 2020, §5.1.1), or the other way round (the author's later code).
+    start : {"constant", "styled"}
+        Whether drawing starts from a learned constant alone (as in the thesis), or a linear map of the first style is
+        added to it. A style only weighs the channels of a constant; so where things lie hangs on few directions.
     """
 
     blocks: Literal["conv_up", "up_conv"] = "conv_up"
+    start: Literal["constant", "styled"] = "constant"
 
 
 PRESETS: dict[str, GeneratorConfig] = {
@@ -68,13 +72,15 @@ PRESETS: dict[str, GeneratorConfig] = {
     ),
 }
 # More channels where the layout is decided, which costs little: coarse maps have few pixels.
-PRESETS["broad"] = PRESETS["lite"].model_copy(update={"widths": (192, 160, 128, 64, 32, 24, 16, 12)})
+PRESETS["broad"] = PRESETS["lite"].model_copy(
+    update={"widths": (192, 160, 128, 64, 32, 24, 16, 12), "start": "styled"}
+)
 
 
 class StyleGenerator(nn.Module):
     """Maps style vectors to pictures.
 
-    A learned 4×4 constant passes one styled convolution, then blocks that double its size; after each of them a
+    A learned 4×4 constant, or see ``config.start``, passes one styled convolution, then blocks that double its size; after each of them a
     styled 1×1 convolution adds to the running picture (Reich 2020, §5.1.1; Karras et al., CVPR 2020, figure 7b).
 
     Parameters
@@ -87,6 +93,9 @@ class StyleGenerator(nn.Module):
         super().__init__()
         self.config = c = config
         self.constant = nn.Parameter(torch.randn(1, c.widths[0], 4, 4))
+        if c.start == "styled":
+            self.layout = EqualLinear(c.latent, 16 * c.widths[0], gain=1.0)
+            nn.init.zeros_(self.layout.weight)  # at first, all pictures start alike
 
         def styled(inputs: int, out: int, up: bool) -> StyledConv:
             return StyledConv(inputs, out, 2 if up else 3, c.latent, c.activation, c.order, up=up)
@@ -133,7 +142,10 @@ class StyleGenerator(nn.Module):
         """
         slot = per_slot(styles, self.slots)
         maps = list(noise) if noise is not None else [None] * (len(self.convs) + 1)
-        x = self.start(self.constant.expand(len(styles), -1, -1, -1), slot[0], maps[0])
+        x = self.constant.expand(len(styles), -1, -1, -1)
+        if self.config.start == "styled":
+            x = x + self.layout(slot[0]).view_as(x)
+        x = self.start(x, slot[0], maps[0])
         image: Tensor = self.start_image(x, slot[1], None)
         for block, to_image in enumerate(self.images):
             first, second = 2 * block, 2 * block + 1

@@ -19,6 +19,7 @@ from ..adamp import AdamP
 from ..hessian import hessian_penalty
 from ..pictures import PictureBatch
 from ..recipe import RecipeConfig
+from ..repulsion import Repulsion
 from ..specimen_pictures import SpecimenConfig
 from .cellgan_data import TrapsOrPhotographs, check_folder
 from .common import device_of, parameter_groups
@@ -68,6 +69,8 @@ class CellGANConfig(RecipeConfig):
         Target of adaptive discriminator augmentation; 0 for none.
     hessian : float
         Weight of the Hessian penalty; 0 for none.
+    repulsion : float
+        Weight of the term against pictures that resemble each other more than real ones do; 0 for none.
     model_name : str
         Name of the resulting model.
     """
@@ -92,6 +95,7 @@ class CellGANConfig(RecipeConfig):
     top_k: float = Field(1.0, gt=0, le=1)
     ada: float = Field(0.0, ge=0, lt=1)
     hessian: float = Field(0.0, ge=0)
+    repulsion: float = Field(0.0, ge=0)
     model_name: str = "cellgan-lite"
 
 
@@ -127,6 +131,10 @@ class CellGANRecipe(PictureRecipe):
         self.augmentation: Any = nn.Identity()
         if c.ada:
             self.augmentation = AdaptiveAugmentation(target=c.ada)
+        self.repulsion: Any = nn.Identity()
+        if c.repulsion:
+            shape: Any = networks["discriminator"].config
+            self.repulsion = Repulsion(shape.planes)
         if c.start:
             for role in ("cellgan", "mapping", "discriminator"):
                 load_fitting(c.start, role, networks[role])
@@ -137,6 +145,7 @@ class CellGANRecipe(PictureRecipe):
                 "discriminator": self.discriminator,
                 "path": self.path,
                 "augmentation": self.augmentation,
+                "repulsion": self.repulsion,
             }
         )
         self.optimisers["discriminator"] = self._optimiser((self.discriminator, c.lr))
@@ -210,6 +219,10 @@ class CellGANRecipe(PictureRecipe):
         images, _ = self.sample(count)
         loss = self._generator_loss(self._judge(self.augmentation(images)), progress)
         values = {"generator": loss}
+        if c.repulsion:
+            with adversarial.in_float32(images):
+                values["repulsion"] = self.repulsion(images, batch.images)
+            loss = loss + c.repulsion * values["repulsion"]
         if c.path_length and step % c.path_length_every == 0:
             with adversarial.in_float32(images):
                 # half a batch is enough for an estimate and halves the costliest step
