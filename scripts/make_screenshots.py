@@ -203,6 +203,13 @@ def evaluate_forecast(out: Path) -> None:
         shoot(viewer, out / "evaluate_forecast.png")
 
 
+def evaluate_study(out: Path) -> None:
+    """Whether generated pictures help a classifier of shells."""
+    with window() as (viewer, forecast):
+        screens_evaluate.evaluate_study(viewer, forecast)
+        shoot(viewer, out / "evaluate_study.png")
+
+
 def evaluate_blind(out: Path) -> None:
     """The window of a blind test."""
     with window() as (viewer, forecast):
@@ -242,6 +249,7 @@ PICTURES: dict[str, Callable[[Path], None]] = {
         train_running,
         train_specimens,
         evaluate_forecast,
+        evaluate_study,
         evaluate_blind,
         blind_specimens,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 from qtpy.QtTest import QTest
 from screens import exchange, settle
+from screens_specimens import photographs
 
 from napari_cellsim import phantom
 from napari_cellsim.evaluation import Assessment
@@ -18,6 +19,7 @@ from napari_cellsim.phantom.shells import SHELL_CLASSES
 _EACH, _SHELL = 4, 96
 _MOVIES, _FRAMES, _SIDE = 5, 14, 192
 _WIDTH = 470
+_REAL, _STUDIED = 100, 32
 
 
 def evaluate_forecast(viewer: Any, forecast: Any) -> None:
@@ -43,6 +45,27 @@ def evaluate_forecast(viewer: Any, forecast: Any) -> None:
     dock._view.forecast.starts.value = "7"
     dock.evaluate_forecasts().wait()
     settle(1)
+
+
+def evaluate_study(viewer: Any, forecast: Any) -> None:
+    """Show a study of simulated shells, where others of the same phantom stand in for generated ones."""
+    dock = exchange(viewer, forecast, "Evaluate", tab="Study", width=_WIDTH)
+    viewer.layers.clear()
+    folder = Path(tempfile.mkdtemp())
+    view = dock._view.study
+    for name, seed in (("real shells", 7), ("stand-ins for generated ones", 8)):
+        sheet = photographs(folder / name, [_REAL] * len(SHELL_CLASSES), seed, _STUDIED)
+        viewer.add_image(sheet, name=name, rgb=True)
+    viewer.canvas.grid.enabled = True
+    view.folder.value = str(folder / "real shells")
+    view.generated.add([folder / "stand-ins for generated ones"])
+    view.pictures.size.value = _STUDIED
+    view.per_class.value = "80"
+    view.initialisations.value = 7
+    view.device.value = "cpu"
+    dock.study_augmentation().wait()
+    settle(1)
+    viewer.reset_view(margin=0.02)
 
 
 def blind_specimens(viewer: Any, forecast: Any) -> Any:

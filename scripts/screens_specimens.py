@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ _SIDE = 48
 _COLUMNS = 8
 
 
-def _photographs(folder: Path) -> np.ndarray:
+def photographs(folder: Path, counts: Sequence[int], seed: int, side: int = _SIDE) -> np.ndarray:
     """Write photographs in folders by class; return some of them, two rows per class."""
     rows = []
-    for name, count in zip(SHELL_CLASSES, _COUNTS, strict=True):
+    for name, count in zip(SHELL_CLASSES, counts, strict=True):
         (folder / name).mkdir(parents=True)
-        pictures = [photograph_specimen(name, 7, i, _SIDE)[0].transpose(1, 2, 0) for i in range(count)]
+        pictures = [photograph_specimen(name, seed, i, side)[0].transpose(1, 2, 0) for i in range(count)]
         for number, picture in enumerate(pictures):
             Image.fromarray(picture).save(folder / name / f"{name}_{number:03d}.png")
         rows += [np.concatenate(pictures[i : i + _COLUMNS], axis=1) for i in (0, _COLUMNS)]
@@ -44,7 +45,7 @@ def open_train(viewer: Any, forecast: Any) -> Any:
 def choose(viewer: Any, dock: Any) -> None:
     """Show the classes of a folder, before anything has started."""
     folder = Path(tempfile.mkdtemp()) / "shells"
-    viewer.add_image(_photographs(folder), name="some of the shells", rgb=True)
+    viewer.add_image(photographs(folder, _COUNTS, 7), name="some of the shells", rgb=True)
     form = dock.form
     form.what.value = next(choice for choice in form.what.choices if choice.recipe == "msggan")
     form.folder.value = str(folder)

@@ -12,6 +12,7 @@ from PIL import Image
 from qtpy.QtGui import QDesktopServices
 
 from napari_cellsim import phantom
+from napari_cellsim.base import CellSimError
 from napari_cellsim.gui.evaluate_study_tab import StudyTab
 from napari_cellsim.models import Model, ModelCard
 from napari_cellsim.training import SpecimenConfig
@@ -100,8 +101,10 @@ def test_from_a_folder_to_a_verdict(dock, view, shells, generated, tmp_path, qtb
     assert "spiral|9|2|1" in cells
     fill_in(view, shells, [generated])
     view.per_class.value = "6, 4"
-    assert "6 trainings: 2 each without generated pictures, with 4 of each class, with 6" in view.plan.text()
-    assert "lost" in view.plan.text()
+    assert view.plan.text().startswith(
+        "6 trainings: 2 with real pictures alone, 2 with 4 generated ones of each"
+    )
+    assert "Cancelled, they are lost" in view.plan.text()
     said = []
     view.run_button.click()
     dock.job.happened.connect(lambda _event: said.append(dock.message))
@@ -157,7 +160,7 @@ def test_cancelled_midway_and_continued_from_the_folder(dock, view, shells, gene
     fill_in(view, shells, [generated])
     view.steps.value = 60
     view.keep.value = str(tmp_path / "kept")
-    assert "Start goes on with what is kept there" in view.plan.text()
+    assert "goes on from the folder" in view.plan.text()
     view.run_button.click()
     qtbot.waitUntil(lambda: "Training 2 of 4" in dock.message, timeout=PATIENCE)
     dock._view.bar.cancel_button.click()
@@ -202,7 +205,7 @@ def test_generators_of_the_model_list_and_their_picture_size(dock, view, shells,
     files = sorted(generators.glob("*.safetensors"))
     view.generated.drop_zone.dropped.emit(files)
     view.pictures.size.value = SIZE
-    with pytest.raises(Exception, match="draws 16 px"):
+    with pytest.raises(CellSimError, match="draws 16 px"):
         dock.study_augmentation(initialisations=2, steps=1).wait(60)
 
 

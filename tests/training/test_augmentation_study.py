@@ -14,6 +14,7 @@ from PIL import Image
 from napari_cellsim import phantom
 from napari_cellsim.base import CellSimError, Progress
 from napari_cellsim.evaluation import AugmentationStudy
+from napari_cellsim.evaluation.comparison import Estimate
 from napari_cellsim.models import Model, ModelCard
 from napari_cellsim.training import (
     ClassifierConfig,
@@ -87,6 +88,24 @@ def test_every_arm_has_every_initialisation(study):
     assert study.generated[0].pictures == 20
     assert [one.accuracy for one in study.real] == [one.accuracy for one in study.arms[0].trainings]
     assert {case.name for case in study.uncertain} == set(study.test)
+
+
+def test_the_verdict_says_what_is_significant(study):
+    assert study.verdict == (
+        "No significant difference: the study does not show that generated pictures help or harm."
+    )
+    few, many = (
+        test.model_copy(
+            update={"significant": True, "difference": Estimate(value=value, low=None, high=None)}
+        )
+        for test, value in zip(study.tests, (0.02, -0.03), strict=True)
+    )
+    both = study.model_copy(update={"tests": [few, many]})
+    assert both.verdict == (
+        "A significant difference: generated pictures help with 4 per class, and harm with 8 per class."
+    )
+    one = study.model_copy(update={"tests": [study.tests[0], many]})
+    assert one.verdict == "A significant difference: generated pictures harm with 8 per class."
 
 
 def test_it_is_written_as_page_numbers_and_json(study, tmp_path):

@@ -157,7 +157,7 @@ class AugmentationStudy(Study):
             if counts:
                 said.append(f"{word} with {' and '.join(counts)} per class")
         if not said:
-            return "No significant difference: it does not show that generated pictures help or harm."
+            return "No significant difference: the study does not show that generated pictures help or harm."
         return f"A significant difference: generated pictures {', and '.join(said)}."
 
     @property

@@ -228,13 +228,12 @@ class StudyTab(QWidget):
             say(self.plan, f"⚠ {error}")
             return
         each = self.initialisations.value
-        arms = ["without generated pictures", *(f"with {count} of each class" for count in counts)]
-        kept = (
-            "Start goes on with what is kept there."
-            if self.keep.value.strip()
-            else "Cancelled, they are lost."
-        )
-        say(self.plan, f"{each * len(arms)} trainings: {each} each {', '.join(arms)}. {kept}")
+        arms = ["real pictures alone", *(f"{count} generated ones of each class besides" for count in counts)]
+        kept = "Cancelled, they are lost: name a folder to keep them in."
+        if self.keep.value.strip():
+            kept = "Cancelled, it goes on from the folder when you press Start again."
+        words = ", ".join(f"{each} with {arm}" for arm in arms)
+        say(self.plan, f"{each * len(arms)} trainings: {words}. {kept}")
 
     # ---- what is asked, and the answer ----
 

@@ -207,17 +207,17 @@ def augmentation_tables(study: AugmentationStudy) -> dict[str, Table]:
     """Return a row per kind of training, per class, and per picture that the classifiers are least sure of."""
     tests = {test.per_class: test for test in study.tests}
     arms = {"real only" if not arm.per_class else f"+ {arm.per_class} per class": arm for arm in study.arms}
-    heads = ["Trained on", "Mean, %", "Spread", "Best, %", "Difference, points", "p (Holm)", "Significant"]
+    heads = ["Trained on", "Mean, %", "Difference, points", "p (Holm)", "Significant", "Spread", "Best, %"]
     rows = []
     for name, arm in arms.items():
-        row = [name, _value(arm.mean, 100.0), _hundredfold(arm.deviation), _hundredfold(arm.best)]
         test = tests.get(arm.per_class)
-        if test is None:
-            row += ["–"] * 3
-        else:
-            row += [_points(test.anywhere), "–" if test.holm is None else f"{test.holm:.2g}"]
-            row.append("yes" if test.significant else "no")
-        rows.append(row)
+        against = ["–"] * 3
+        if test is not None:
+            p = "–" if test.holm is None else f"{test.holm:.2g}"
+            against = [_points(test.anywhere), p, "yes" if test.significant else "no"]
+        rows.append(
+            [name, _value(arm.mean, 100.0), *against, _hundredfold(arm.deviation), _hundredfold(arm.best)]
+        )
     classes = [
         [name, *(_hundredfold(arm.by_class.get(name)) for arm in arms.values()), _hundredfold(made)]
         for name, (_, made) in study.recognised.items()
