@@ -205,6 +205,19 @@ def test_generators_must_not_have_seen_what_is_held_out(shells, tmp_path):
     assert len(list((tmp_path / "runs" / "pictures-0").rglob("*.png"))) == 4
 
 
+def test_a_classifier_to_start_from_must_not_have_seen_it_either(shells, generated, tmp_path):
+    specimens, path = config(shells).data.read(), tmp_path / "start.safetensors"
+    options = {"initialisations": 2, "per_class": (2,), "schedule": SCHEDULE, "dropout_samples": 0}
+    started = config(shells).model_copy(update={"start": str(path)})
+    for part in ("test", "train"):
+        card = ModelCard(training={"fingerprints": fingerprints(specimens, specimens.rows(part))})
+        Model.create("start", "classifier", card=card, classes=2, **TINY).save(path)
+        if part == "test":
+            with pytest.raises(CellSimError, match="'start' learnt from 4 pictures of the test part"):
+                augmentation_study(started, generated, **options)
+    assert len(augmentation_study(started, generated, **options).arms) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -33,7 +33,7 @@ from .recipes.classifier import ClassifierConfig, ClassifierRecipe
 from .run import read_run, write_run
 from .run_folder import write_text
 from .study_settings import INITIALISATIONS, SCHEDULE
-from .synthetic_sources import synthetic_job, write_pictures
+from .synthetic_sources import check_unseen, synthetic_job, write_pictures
 
 
 def augmentation_study(
@@ -93,8 +93,8 @@ def augmentation_study_job(
     Raises
     ------
     CellSimError
-        If a number cannot be used, a generator learnt from held-out pictures, `folder` holds trainings of other
-        settings or pictures, and as reading and training do.
+        If a number cannot be used, a generator or the classifier to start from learnt from held-out pictures, `folder`
+        holds trainings of other settings or pictures, and as reading and training do.
     """
     counts = _checked(initialisations, per_class, schedule)
     token = token or JobToken()
@@ -105,6 +105,8 @@ def augmentation_study_job(
     labelled(
         specimens, "validation", data.classes
     )  # refuses what cannot be trained on before anything is drawn
+    if config.start and (start := load_model(config.start)).kind == "classifier":
+        check_unseen(start, specimens)
     drawn, origin, said = yield from synthetic_job(
         sources, specimens, data, max(counts), seed=seed, device=schedule.device, token=token
     )

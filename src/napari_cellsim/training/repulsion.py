@@ -32,8 +32,8 @@ class Repulsion(nn.Module):
     Notes
     -----
     Its state lies in buffers, so that a checkpoint holds it. The median, because some real pictures show a remembered
-    scene again (other frames of a movie, other focal planes) and lie next to it; as long as they are fewer than half, they
-    change little.
+    scene again (other frames of a movie, other focal planes) and lie next to it; as long as they are fewer than half,
+    they change little.
     """
 
     generated: Tensor

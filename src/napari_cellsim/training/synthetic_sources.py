@@ -135,6 +135,17 @@ def check_generator(model: Model, specimens: Specimens, data: SpecimenConfig) ->
             f"Model {model.name!r} draws {shape.size} px and {shape.channels} channels, but the study has "
             f"{data.size} px and {data.channels}: choose the generator's."
         )
+    check_unseen(model, specimens)
+
+
+def check_unseen(model: Model, specimens: Specimens) -> None:
+    """Check that a model of photographs learnt from none that is held out.
+
+    Raises
+    ------
+    CellSimError
+        If it did, or does not say what it learnt from.
+    """
     learnt = set(str(_facts(model).get("fingerprints", "")).split())
     if not learnt:
         raise CellSimError(

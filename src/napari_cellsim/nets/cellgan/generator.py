@@ -80,8 +80,9 @@ PRESETS["broad"] = PRESETS["lite"].model_copy(
 class StyleGenerator(nn.Module):
     """Maps style vectors to pictures.
 
-    A learned 4×4 constant, or see ``config.start``, passes one styled convolution, then blocks that double its size; after each of them a
-    styled 1×1 convolution adds to the running picture (Reich 2020, §5.1.1; Karras et al., CVPR 2020, figure 7b).
+    A learned 4×4 constant (or more, see ``config.start``) passes one styled convolution, then blocks that double its
+    size; after each of them a styled 1×1 convolution adds to the running picture (Reich 2020, §5.1.1; Karras et al.,
+    CVPR 2020, figure 7b).
 
     Parameters
     ----------
