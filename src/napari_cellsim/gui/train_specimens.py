@@ -1,4 +1,4 @@
-"""The controls of the Train dock for photographs of specimens: size, squares, background, classes."""
+"""Controls for photographs of specimens, in the Train dock and for studies: size, squares, background, classes."""
 
 from __future__ import annotations
 
