@@ -31,7 +31,7 @@ class ForecastView(QWidget):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self.form = ForecastForm(viewer)
-        self.bar = JobBar("forecast")
+        self.bar = JobBar("forecast", stays=True)
         self.plot: Any = None
         self.legend = MotionLegend()
         self.uncertainty_legend = UncertaintyLegend()

@@ -33,7 +33,7 @@ class GenerateView(QWidget):
         self.sample = SampleTab()
         self.guide = GuideTab(viewer)
         self.explore = ExploreTab(viewer)
-        self.bar = JobBar("generation")
+        self.bar = JobBar("generation", stays=True)
         pages = map(scrolling, (self.sample, self.guide, self.explore))
         self.tabs = tab_box(
             "Generate",

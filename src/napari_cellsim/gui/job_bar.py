@@ -30,9 +30,11 @@ class JobBar(QWidget):
     ----------
     what : str
         What the jobs of this bar do, in one word, for the Cancel button's tooltip (``"forecast"``).
+    stays : bool
+        Whether a cancelled job leaves what it has made so far, which the tooltip then says.
     """
 
-    def __init__(self, what: str, parent: QWidget | None = None) -> None:
+    def __init__(self, what: str, parent: QWidget | None = None, *, stays: bool = False) -> None:
         super().__init__(parent)
         self._job: Job | None = None
         self.bar = QProgressBar()
@@ -40,7 +42,7 @@ class JobBar(QWidget):
         self.bar.setToolTip(f"How much of the {what} is done")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setAccessibleName(f"Cancel the {what}")
-        self.cancel_button.setToolTip(f"Stop the {what}; what has been computed so far stays")
+        self.cancel_button.setToolTip(f"Stop the {what}" + "; what has been computed so far stays" * stays)
         self.cancel_button.clicked.connect(self.cancel)
         self.label = QLabel()
         self.label.setWordWrap(True)
