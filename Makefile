@@ -22,7 +22,7 @@ SOURCES  := pyproject.toml constraints.txt $(NATIVE) \
 # what scripts and examples of the gallery import from each other
 SCRIPTPATH := src:scripts:benchmarks:benchmarks/forecast_quality:docs/gallery
 # they need a folder of their own; docs/explanation says how to call them
-LONG_BENCHMARKS := benchmarks/forecast_training.py benchmarks/gan_quality.py benchmarks/specimens.py
+LONG_BENCHMARKS := benchmarks/forecast_training.py benchmarks/gan_quality.py benchmarks/specimens.py benchmarks/specimens_transfer.py
 
 .PHONY: demo test lint docs bench kernels setup clean system
 .DEFAULT_GOAL := demo

@@ -116,7 +116,9 @@ def teach_cellgan(options: argparse.Namespace) -> None:
     follow(options, "cellgan", "cellgan", config, options.pictures)
 
 
-def follow(options: argparse.Namespace, name: str, recipe: str, config: Any, pictures: int) -> None:
+def follow(
+    options: argparse.Namespace, name: str, recipe: str, config: Any, pictures: int, seed: int = 0
+) -> None:
     """Train a run to its end and print how it goes."""
     folder = run_of(options.work, name)
     if folder.state().get("status") == "finished":
@@ -129,6 +131,7 @@ def follow(options: argparse.Namespace, name: str, recipe: str, config: Any, pic
         checkpoint_every=500,
         device=options.device,
         threads=options.threads,
+        seed=seed,
     )
     write_run(folder.path, recipe, config, schedule)
     for event in train(folder.path):

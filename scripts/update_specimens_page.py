@@ -1,6 +1,7 @@
 """Write what was measured with photographs of specimens into the pages on the study and on MSG-GAN.
 
-Run it after ``benchmarks/specimens.py`` or ``benchmarks/msggan_speed.py``; every number comes from their results.
+Run it after ``benchmarks/specimens.py``, ``benchmarks/specimens_transfer.py`` or ``benchmarks/msggan_speed.py``; every
+number comes from their results.
 
     python scripts/update_specimens_page.py [--work DIR]
 
@@ -22,6 +23,7 @@ import napari_cellsim as cs
 
 RESULTS = ROOT / "benchmarks" / "results" / "specimens.json"
 SPEED = ROOT / "benchmarks" / "results" / "msggan_speed.json"
+TRANSFER = ROOT / "benchmarks" / "results" / "specimens_transfer.json"
 PAGE = ROOT / "docs" / "explanation" / "augmentation_study.md"
 MSGGAN = PAGE.with_name("how_msggan_works.md")
 SHEET = ROOT / "docs" / "images" / "shells_generated.png"
@@ -148,6 +150,49 @@ def distances(generators: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def transfer(content: dict[str, Any]) -> str:
+    """Return what starting from a generator of other classes gains with few pictures, of specimens_transfer.json."""
+    results = content["results"]
+    rows, about = results["rows"], results["rows"][0]
+    repetitions = 1 + max(row["repetition"] for row in rows)
+    intro = (
+        f"Measured on {content['date'][:10]} by `{results['command']}`: {results['pictures']} pictures of "
+        f"{results['target']} shells, the training part of which is learnt from, {results['size']} × {results['size']} "
+        f"px. *Other classes* means an MSG-GAN that had been shown {results['base_shown']} pictures of "
+        f"{', '.join(results['others'])} ones. Judged against {results['real']} shells of the class that nobody has "
+        f"seen, {results['real']} generated pictures each, in features of a classifier ({about['extractor']}). Means "
+        f"and ranges of {repetitions} repetitions, each with other pictures and another seed:"
+    )
+    lines = [
+        intro,
+        "",
+        "| pictures shown | begins with | KID ↓ | precision ↑ | recall ↑ |",
+        "|---|---|---|---|---|",
+    ]
+    for shown in sorted({row["shown"] for row in rows}):
+        for transferred in (False, True):
+            those = [row for row in rows if row["shown"] == shown and row["transferred"] == transferred]
+            cells = [span([row["kid"] for row in those], 1)]
+            cells += [span([row[key] for row in those], 2) for key in ("precision", "recall")]
+            lines.append(
+                f"| {shown} | {'other classes' if transferred else 'fresh weights'} | "
+                + " | ".join(cells)
+                + " |"
+            )
+    reference = about["reference"]
+    lines.append(
+        f"| – | real, half against half | {round(reference['kid'], 1) + 0.0:.1f} | {reference['precision']:.2f} | "
+        f"{reference['recall']:.2f} |"
+    )
+    return "\n".join(lines)
+
+
+def span(values: list[float], digits: int) -> str:
+    """Return mean and range as text."""
+    mean = sum(values) / len(values)
+    return f"{mean:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
 def speed(content: dict[str, Any]) -> str:
     """Return the table of training speeds, of msggan_speed.json."""
     names = {"msggan": "MSG-GAN", "cellgan": "Cell-GAN"}
@@ -180,7 +225,11 @@ def main() -> None:
     if work is not None:
         draw(work)
     update(PAGE, shells=page(json.loads(RESULTS.read_text(encoding="utf-8"))))
-    update(MSGGAN, speed=speed(json.loads(SPEED.read_text(encoding="utf-8"))))
+    update(
+        MSGGAN,
+        speed=speed(json.loads(SPEED.read_text(encoding="utf-8"))),
+        transfer=transfer(json.loads(TRANSFER.read_text(encoding="utf-8"))),
+    )
 
 
 if __name__ == "__main__":

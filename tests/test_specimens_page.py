@@ -62,9 +62,42 @@ def test_every_number_has_its_place(script: ModuleType, content: dict[str, Any])
     assert "| a painter | 250.0 | 0.50 | 0.12 |" in text
 
 
+def test_transfer_is_told_with_its_ranges(script: ModuleType) -> None:
+    numbers = {"precision": 0.5, "recall": 0.25}
+    base = {"shown": 10, "extractor": "the eye", "reference": numbers | {"kid": 0.0}}
+    rows = [
+        base | numbers | {"repetition": number, "transferred": transferred, "kid": kid}
+        for number, transferred, kid in [
+            (0, False, 0.25),
+            (0, True, 0.125),
+            (1, False, 0.75),
+            (1, True, 0.125),
+        ]
+    ]
+    told = {
+        "command": "c",
+        "pictures": 7,
+        "size": 32,
+        "target": "rod",
+        "others": ["ball"],
+        "base_shown": 3,
+        "real": 5,
+    }
+    text = script.transfer({"date": "2026-11-22T05:00", "results": told | {"rows": rows}})
+    assert "7 pictures of rod shells" in text
+    assert "of 2 repetitions" in text
+    assert "| 10 | fresh weights | 0.5 (0.2 to 0.8) | 0.50 (0.50 to 0.50) | 0.25 (0.25 to 0.25) |" in text
+    assert "| 10 | other classes | 0.1 (0.1 to 0.1) |" in text
+    assert "| – | real, half against half | 0.0 | 0.50 | 0.25 |" in text
+
+
 @pytest.mark.parametrize(
     ("page", "results", "part", "write"),
-    [("PAGE", "RESULTS", "shells", "page"), ("MSGGAN", "SPEED", "speed", "speed")],
+    [
+        ("PAGE", "RESULTS", "shells", "page"),
+        ("MSGGAN", "SPEED", "speed", "speed"),
+        ("MSGGAN", "TRANSFER", "transfer", "transfer"),
+    ],
 )
 def test_the_pages_are_what_was_measured(
     script: ModuleType, insert: Callable[[str, str, str], str], page: str, results: str, part: str, write: str
