@@ -114,7 +114,7 @@ def generate_guide(out: Path) -> None:
     with window() as (viewer, forecast):
         dock = exchange(viewer, forecast, "Generate", tab="Guide")
         dock.encode("phantom movie", at=9).wait()
-        dock.refine(60).wait()
+        dock.refine().wait()
         settle()
         shoot(viewer, out / "generate_guide.png")
 
@@ -149,7 +149,7 @@ def _generate(viewer: Any, forecast: Any, tab: str, n: int) -> Any:
     """Show nothing but new pictures, beside a tab of the Generate dock."""
     dock = exchange(viewer, forecast, "Generate", tab=tab)
     viewer.layers.clear()
-    dock.run(n=n, seed=3).wait()
+    dock.run(n=n).wait()
     return dock
 
 
