@@ -162,7 +162,7 @@ CHOICES = (
         presets={
             "lite – small, for a processor": "lite",
             "large – for a graphics card": "large",
-            "resnet18 – starts from imported weights": "resnet18",
+            "resnet18 – imported weights": "resnet18",
         },
         starts={"backbone": "resnet18"},
     ),
