@@ -19,7 +19,7 @@ from napari_cellsim.generation import (
     render,
 )
 from napari_cellsim.generation.likeness import psnr, ssim
-from napari_cellsim.generation.projection import GuideLoss, rate
+from napari_cellsim.generation.projection import GuideLoss, layout_side, rate
 from napari_cellsim.models import Model
 
 
@@ -202,6 +202,23 @@ def test_the_loss_is_zero_for_the_guide_alone(gan):
     assert float(loss(guide + 1)) > 1  # a change of level is seen by the squared error
     bare = GuideLoss(guide)
     assert float(bare(guide + 1)) == pytest.approx(1, abs=1e-4)  # and by no gradient
+
+
+def test_the_layout_is_what_is_left_of_a_reduced_picture():
+    guide = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    loss = GuideLoss(guide)
+    checks = torch.ones(64, 64)
+    checks[::2, ::2] = checks[1::2, 1::2] = -1
+    for side in (8, 16):
+        assert float(loss.layout(guide + checks, side)) == pytest.approx(0, abs=1e-9)  # finer than a block
+        assert float(loss.layout(guide + 0.5, side)) == pytest.approx(4 * 0.25, rel=1e-4)
+    halves = torch.cat([torch.ones(64, 8), -torch.ones(64, 56)], 1)
+    assert float(loss.layout(guide + halves, 8)) == pytest.approx(4, rel=1e-4)
+    assert float(GuideLoss(guide[..., :8, :8]).layout(guide[..., :8, :8] + checks[:8, :8], 16)) == 4
+
+
+def test_the_layout_comes_first_coarse_to_fine():
+    assert [layout_side(progress) for progress in (0, 0.09, 0.1, 0.19, 0.2, 1)] == [8, 8, 16, 16, None, None]
 
 
 def test_a_plain_array_is_a_guide(gan):

@@ -10,6 +10,7 @@ import torch
 
 from napari_cellsim.base import CellSimError, JobCancelled, JobToken
 from napari_cellsim.models import Model, load_model
+from napari_cellsim.ops import fir_kernel, upfirdn
 from napari_cellsim.training import (
     CheckpointSaved,
     FitConfig,
@@ -175,6 +176,16 @@ def test_weights_of_half_the_size_start_a_larger_network(pictures, tmp_path):
     old, new = small.networks["cellgan"].state_dict(), recipe.generator.state_dict()
     assert all(torch.equal(old[name], new[name]) for name in old)
     assert len(new) > len(old)
+    # the pictures are at first those of the small network, enlarged
+    w = torch.randn(3, 16, generator=torch.Generator().manual_seed(0))
+    noise = [torch.zeros(3, 1, *shape) for shape in recipe.generator.noise_shapes]
+    with torch.no_grad():
+        large, drawn = recipe.generator(w, noise), small.networks["cellgan"](w, noise[:7])
+        enlarged = upfirdn(drawn, fir_kernel(), up=2, pad=(2, 1), gain=4.0)
+    torch.testing.assert_close(large, enlarged)
+    # and what is new learns
+    recipe.generator(w, noise).square().mean().backward()
+    assert recipe.generator.images[-1].conv.weight.grad.abs().max() > 0
     other = Model.create("other", "unet")
     other.save(path)
     with pytest.raises(CellSimError, match="no network"):

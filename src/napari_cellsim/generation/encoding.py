@@ -168,7 +168,8 @@ def project(
     Notes
     -----
     Image2StyleGAN (Abdal, Qin and Wonka, ICCV 2019), with squared error, gradients on several scales and features of
-    the model's own discriminator where it holds one; the provenance says which.
+    the model's own discriminator where it holds one; the provenance says which. The first fifth of the steps compares
+    reduced pictures only, coarse to fine.
     """
     return run(project_job(model, generated, steps=steps, **options))
 

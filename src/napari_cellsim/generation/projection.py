@@ -20,6 +20,8 @@ from .renderer import Renderer
 # Image2StyleGAN in the settings of the common StyleGAN2 projectors (MODELS.md §4.4).
 RATE, RAMP_UP, RAMP_DOWN = 0.1, 0.05, 0.25
 NOISE, NOISE_UNTIL = 0.05, 0.75
+# Until which share of the steps pictures are compared reduced to which side in px.
+COARSE = ((0.1, 8), (0.2, 16))
 # Every so many steps the latent without noise is looked at, which costs one more picture.
 LOOK = 10
 _SCALES = 4
@@ -70,6 +72,14 @@ class GuideLoss:
             return []
         return [F.normalize(maps, dim=1) for maps in self._discriminator.features(pictures)]
 
+    def layout(self, picture: Tensor, side: int) -> Tensor:
+        """Return the squared error (scalar) of a picture (1, T·C, H, W) reduced to `side`² px by block means, times 4.
+
+        The factor keeps its gradients about as large as those of the whole loss.
+        """
+        factor = max(1, picture.shape[-1] // side)
+        return 4 * F.mse_loss(F.avg_pool2d(picture, factor), F.avg_pool2d(self._guide, factor))
+
     def __call__(self, picture: Tensor) -> Tensor:
         """Return the loss (scalar) of one picture (1, T·C, H, W); differentiable."""
         loss = F.mse_loss(picture, self._guide)
@@ -101,6 +111,19 @@ def rate(progress: float) -> float:
     return RATE * (0.5 - 0.5 * math.cos(math.pi * down)) * min(1.0, progress / RAMP_UP)
 
 
+def layout_side(progress: float) -> int | None:
+    """Return the side in px to which pictures are reduced at first, None later.
+
+    Gradients of fine detail cannot pull a cell across a gap, those of a blur can.
+
+    Parameters
+    ----------
+    progress : float
+        Share of the steps done, from 0 to 1.
+    """
+    return next((side for until, side in COARSE if progress < until), None)
+
+
 def project_steps(
     renderer: Renderer,
     guide: NDArray[np.float32],
@@ -111,6 +134,7 @@ def project_steps(
 ) -> Iterator[Look]:
     """Improve the latent of one guide, yielding the best after each step.
 
+    The first fifth of the steps looks at the layout alone, coarse to fine (`layout_side`), the others at `GuideLoss`.
     Latents are optimised in units of their spread, ``w̄ + σ u``, so that the rate fits any mapping network; Gaussian
     noise of 0.05 max(0, 1 - t/0.75)² such units is added to them (t from 0 to 1).
 
@@ -152,7 +176,9 @@ def project_steps(
         jitter = strength * torch.randn(u.shape, generator=generator).to(device)
         optimiser.param_groups[0]["lr"] = rate((step + 1) / steps if steps > 1 else 0.5)
         try:
-            loss = loss_of(renderer.draw(latent_of(u + jitter), noise))
+            drawn = renderer.draw(latent_of(u + jitter), noise)
+            side = layout_side(progress)
+            loss = loss_of(drawn) if side is None else loss_of.layout(drawn, side)
             # Asking for this gradient alone leaves those of the user's networks untouched.
             (u.grad,) = torch.autograd.grad(loss, [u])
         except RuntimeError as error:

@@ -126,6 +126,17 @@ class StyleGenerator(nn.Module):
             sides += [small, large] if self.config.blocks == "conv_up" else [large, large]
         return [(side, side) for side in sides]
 
+    @torch.no_grad()
+    def start_enlarged(self, blocks: int) -> None:
+        """Let the blocks after the first `blocks` add nothing to the picture yet.
+
+        So a generator that took the weights of a smaller one draws the same pictures, enlarged, until training has
+        given the new blocks something to add (as Karras et al., ICLR 2018, fade new layers in).
+        """
+        for to_image in self.images[blocks:]:
+            assert isinstance(to_image, ToImage)
+            nn.init.zeros_(to_image.conv.weight)
+
     def forward(self, styles: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Draw pictures.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ... import nets
 from ...evaluation import domain_features, metrics
-from ...models import Model
+from ...models import Model, load_model
 from .. import adversarial
 from ..ada import AdaptiveAugmentation
 from ..adamp import AdamP
@@ -23,7 +23,7 @@ from ..repulsion import Repulsion
 from ..specimen_pictures import SpecimenConfig
 from .cellgan_data import TrapsOrPhotographs, check_folder
 from .common import device_of, parameter_groups
-from .fitting import load_fitting
+from .fitting import take_fitting
 from .picture_recipe import PictureRecipe
 from .previews import photograph_sheet, sheet
 
@@ -43,7 +43,8 @@ class CellGANConfig(RecipeConfig):
         Networks, see `nets.create`; a setting goes to each network that has it. Size, frames and channels are those of
         `data`.
     start : str
-        Model file to start from, of the same or of half the picture size; empty for fresh weights.
+        Model file to start from, of the same or of a smaller picture size; empty for fresh weights. From a smaller one,
+        training begins with its pictures, enlarged.
     lr, mapping_lr : float
         Learning rates of AdamP, for the mapping network apart.
     schedule : {"constant", "cosine"}
@@ -136,8 +137,13 @@ class CellGANRecipe(PictureRecipe):
             shape: Any = networks["discriminator"].config
             self.repulsion = Repulsion(shape.planes)
         if c.start:
+            start = load_model(c.start)
             for role in ("cellgan", "mapping", "discriminator"):
-                load_fitting(c.start, role, networks[role])
+                take_fitting(start, role, networks[role])
+            larger, smaller = networks["cellgan"], start.networks["cellgan"]
+            assert isinstance(larger, nets.StyleGenerator)
+            assert isinstance(smaller, nets.StyleGenerator)
+            larger.start_enlarged(len(smaller.images))
         self.modules.update(
             {
                 "generator": self.generator,
