@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,6 +125,10 @@ def test_from_toml_and_from_an_earlier_encoder(data: PictureConfig, gan: str, tm
     again = GuidanceEncoderRecipe(settings.model_copy(update={"start": start}))
     weights = load_model(start).networks["encoder"].state_dict()
     assert all(torch.equal(value, weights[key]) for key, value in again.encoder.state_dict().items())
+    list(train(write_run(tmp_path / "more", "guidance_encoder", again.config, FitConfig(steps=2))))
+    account: Any = load_model(tmp_path / "more" / "final.safetensors").card.training["encoder"]
+    assert account["before"]["training"]["images_shown"] == 6  # of the encoder, not of its generator
+    assert account["images_shown_in_all"] == 6 + 12
     with pytest.raises(CellSimError, match="Most weights of 'encoder'"):
         new_recipe(data, gan, overrides={"widths": [5, 6, 7, 9]}, plus=False, start=start)
 

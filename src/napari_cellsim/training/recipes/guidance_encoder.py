@@ -187,6 +187,11 @@ class GuidanceEncoderRecipe(PictureRecipe):
         networks = {**self.model.networks, "encoder": self.encoder}
         Model(self.model.name, "cellgan", networks, about).save(path)
 
+    def _earlier(self, training: dict[str, Any]) -> dict[str, Any]:
+        # the rest of the card is about the generator's training
+        encoder: dict[str, Any] = training.get("encoder", {})
+        return encoder
+
 
 def _codes(count: int, latent: int) -> Tensor:
     """Return always the same codes."""

@@ -55,8 +55,12 @@ class PictureRecipe(Recipe):
         account = training | {"images_shown": shown, "settings": self.config.model_dump(mode="json")}
         if getattr(self.config, "start", ""):
             start = load_model(self.config.start)
-            before = start.card.training
+            before = self._earlier(start.card.training)
             earlier: Any = before.get("images_shown_in_all", before.get("images_shown", 0))
             account["before"] = {"name": start.name, "hash": start.hash, "training": before}
             account["images_shown_in_all"] = shown + earlier
         return account
+
+    def _earlier(self, training: dict[str, Any]) -> dict[str, Any]:
+        """Return what a card says about the training of what this recipe trains."""
+        return training
