@@ -16,10 +16,14 @@ from napari_cellsim.generation import (
     generate,
     mean_latent,
     project,
+    projection,
     render,
 )
+from napari_cellsim.generation.generated import NO_NOISE
 from napari_cellsim.generation.likeness import psnr, ssim
-from napari_cellsim.generation.projection import GuideLoss, layout_side, rate
+from napari_cellsim.generation.projection import GuideLoss, layout_side, project_steps, rate
+from napari_cellsim.generation.renderer import Renderer
+from napari_cellsim.generation.starts import Samples
 from napari_cellsim.models import Model
 
 
@@ -219,6 +223,44 @@ def test_the_layout_is_what_is_left_of_a_reduced_picture():
 
 def test_the_layout_comes_first_coarse_to_fine():
     assert [layout_side(progress) for progress in (0, 0.09, 0.1, 0.19, 0.2, 1)] == [8, 8, 16, 16, None, None]
+
+
+def test_several_starts_share_the_steps_and_the_best_goes_on(gan):
+    """Far from the guide one start is lost; a sample that is the guide itself must win, and is found among others."""
+    renderer = Renderer(gan, "cpu", None)
+    samples = Samples(renderer, 8, seed=4)
+    latents = renderer.sample(8, 4)[:, None]
+    silent = np.full(8, NO_NOISE)
+    guide = renderer.pictures(latents[5:6], silent[5:6])[0]
+    found = samples.nearest(guide, 3)
+    assert found.shape == (3, 1, 256)
+    np.testing.assert_array_equal(found[0], latents[5])
+    starts = np.concatenate([latents[0:1], latents[5:6]])
+    looks = list(project_steps(renderer, guide, starts, NO_NOISE, 60, 0))
+    assert [look.step for look in looks] == list(range(61))
+    assert looks[0].start == 0
+    assert looks[-1].start == 1
+    assert (np.diff([look.loss for look in looks]) <= 0).all()
+    np.testing.assert_array_equal(looks[0].latent, latents[0])
+    alone = list(project_steps(renderer, guide, latents[:1], NO_NOISE, 60, 0))[-1]
+    assert looks[-1].loss < alone.loss
+
+
+@pytest.mark.parametrize(("steps", "shared"), [(149, False), (150, True)])
+def test_many_steps_are_shared_with_samples(gan, movie, steps, shared, monkeypatch):
+    starts = []
+    whole = projection.project_steps
+
+    def seen(renderer, guide, given, *more):
+        starts.append(given.shape)
+        return whole(renderer, guide, given, *more)
+
+    monkeypatch.setattr(projection, "project_steps", seen)
+    first = encode(gan, movie, at=0, refine_steps=steps)
+    assert first.records[0]["steps"] == steps
+    assert first.records[0]["loss"] <= first.records[0]["loss_before"]
+    project(gan, first, steps=150)  # what was refined before goes on alone
+    assert starts == [(4 if shared else 1, 8, 256), (1, 8, 256)]
 
 
 def test_a_plain_array_is_a_guide(gan):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .renderer import Renderer
 
 Space = Literal["w", "w+"]
+# Projection follows so many samples beside the given start, unless there are fewer steps than this.
+_OTHERS, _SEARCHED = 3, 150
 
 
 def encode(model: Model | str | Path, images: Any, **options: Any) -> Generated:
@@ -168,8 +170,10 @@ def project(
     Notes
     -----
     Image2StyleGAN (Abdal, Qin and Wonka, ICCV 2019), with squared error, gradients on several scales and features of
-    the model's own discriminator where it holds one; the provenance says which. The first fifth of the steps compares
-    reduced pictures only, coarse to fine.
+    the model's own discriminator where it holds one; the provenance says which. A start's first fifth of
+    the steps compares reduced pictures only, coarse to fine. From 150 steps on, three random pictures of a style
+    generator, those with the layout most like the guide's, are starts too and share the steps; the one that is best
+    after a third of its way goes on alone. The record's ``start`` says which it was: "encoder", "mean" or "sample".
     """
     return run(project_job(model, generated, steps=steps, **options))
 
@@ -291,18 +295,26 @@ def _refine(
     renderer: Renderer, result: Generated, space: Space, steps: int, seed: int
 ) -> Generator[Event, None, Generated]:
     from .projection import project_steps
+    from .starts import Samples
 
     assert result.guides is not None
     assert result.intensity is not None
     starts = renderer.expand(result.latents) if space == "w+" else result.latents
     targets = standardised(result.guides, result.intensity)
+    done = [int(record.get("steps", 0)) for record in result.records] or [0] * len(result)
+    samples = None
+    # What was refined before is near already; and a few steps are too few for several starts.
+    if renderer.styled and steps >= _SEARCHED and 0 in done:
+        samples = Samples(renderer, steps // 2, seed)
     clock, images, latents, records = Clock(steps * len(result), "Step"), [], [], []
     yield clock.progress()
     for i, guide in enumerate(result.guides):
         seeds = np.random.SeedSequence((seed, i)).generate_state(1)
-        looks = project_steps(
-            renderer, targets[i], starts[i], int(result.noise_seeds[i]), steps, int(seeds[0])
-        )
+        own = starts[i : i + 1]
+        if samples is not None and not done[i]:
+            others = samples.nearest(targets[i], _OTHERS)
+            own = np.concatenate([own, renderer.expand(others) if space == "w+" else others])
+        looks = project_steps(renderer, targets[i], own, int(result.noise_seeds[i]), steps, int(seeds[0]))
         losses = []
         for look in looks:
             losses.append(look.loss)
@@ -315,7 +327,9 @@ def _refine(
         latents.append(latent)
         before = likeness(result.images[i], guide, "_before")
         old = result.records[i] if result.records else {}
-        more = {"steps": int(old.get("steps", 0)) + steps, "loss_before": losses[0], "loss": losses[-1]}
+        more: dict[str, Any] = {"steps": done[i] + steps, "loss_before": losses[0], "loss": losses[-1]}
+        if look.start:
+            more["start"] = "sample"
         records.append(old | before | likeness(image, guide) | more)
     config = result.provenance.get("config", {}) | {
         "space": space,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ NOISE, NOISE_UNTIL = 0.05, 0.75
 COARSE = ((0.1, 8), (0.2, 16))
 # Every so many steps the latent without noise is looked at, which costs one more picture.
 LOOK = 10
+SCOUTING = 0.3  # share of its way after which a start goes on alone, or not at all
 _SCALES = 4
 
 
@@ -41,12 +43,15 @@ class Look:
         (T, C, Y, X) float32 in network units; None if nothing has changed since the last look.
     loss : float
         Of that picture.
+    start : int
+        Number of the start that it comes from.
     """
 
     step: int
     latent: NDArray[np.float32]
     picture: NDArray[np.float32] | None
     loss: float
+    start: int = 0
 
 
 class GuideLoss:
@@ -127,16 +132,15 @@ def layout_side(progress: float) -> int | None:
 def project_steps(
     renderer: Renderer,
     guide: NDArray[np.float32],
-    start: NDArray[np.float32],
+    starts: NDArray[np.float32],
     noise_seed: int,
     steps: int,
     seed: int,
 ) -> Iterator[Look]:
     """Improve the latent of one guide, yielding the best after each step.
 
-    The first fifth of the steps looks at the layout alone, coarse to fine (`layout_side`), the others at `GuideLoss`.
-    Latents are optimised in units of their spread, ``w̄ + σ u``, so that the rate fits any mapping network; Gaussian
-    noise of 0.05 max(0, 1 - t/0.75)² such units is added to them (t from 0 to 1).
+    All starts are followed for a while, the one that has come nearest for the rest of the steps: what the descent makes
+    of a start cannot be told beforehand, but after a third of the way it can.
 
     Parameters
     ----------
@@ -144,21 +148,61 @@ def project_steps(
         The model.
     guide : numpy.ndarray
         (T, C, Y, X) float32 standardised.
-    start : numpy.ndarray
-        (L, D) float32, where to start; L = 1 stays in W, L = slots moves in W+.
+    starts : numpy.ndarray
+        (N, L, D) float32, where to start; L = 1 stays in W, L = slots moves in W+.
     noise_seed : int
         Of the picture's noise maps, which stay as they are.
     steps : int
-        Steps of Adam.
+        Steps of Adam in all, at least N.
     seed : int
         Seed of the noise on the latent.
+    """
+    others = len(starts) - 1
+    scouting = int(SCOUTING * steps / (1 + others * SCOUTING)) if others else 0
+    length = steps - others * scouting
+    loss_of = _loss(renderer, guide)
+    runs = [_descend(renderer, loss_of, start, noise_seed, length, seed) for start in starts]
+    best, done = next(runs[0]), 0
+    yield best
+    reached = [best.loss, *(next(run).loss for run in runs[1:])]
+
+    def follow(number: int, count: int | None) -> Iterator[Look]:
+        nonlocal best, done
+        for look in islice(runs[number], count):
+            reached[number], done = look.loss, done + 1
+            better = look.loss < best.loss
+            if better:
+                best = replace(look, start=number)
+            yield replace(best, step=done, picture=best.picture if better else None)
+
+    for number in range(len(runs)):
+        yield from follow(number, scouting)
+    yield from follow(int(np.argmin(reached)), None)
+
+
+def _loss(renderer: Renderer, guide: NDArray[np.float32]) -> GuideLoss:
+    target = torch.from_numpy(np.ascontiguousarray(guide)).to(renderer.device).flatten(0, 1)[None]
+    networks = renderer.model.networks
+    return GuideLoss(target, renderer.ready("discriminator") if "discriminator" in networks else None)
+
+
+def _descend(
+    renderer: Renderer,
+    loss_of: GuideLoss,
+    start: NDArray[np.float32],
+    noise_seed: int,
+    steps: int,
+    seed: int,
+) -> Iterator[Look]:
+    """Yield the best so far, with its picture, at the start (L, D) and after each step.
+
+    The first fifth of the steps looks at the layout alone, coarse to fine (`layout_side`), the others at `GuideLoss`.
+    Latents are optimised in units of their spread, ``w̄ + σ u``, so that the rate fits any mapping network; Gaussian
+    noise of 0.05 max(0, 1 - t/0.75)² such units is added to them (t from 0 to 1).
     """
     device = renderer.device
     mean, deviation = renderer.mean()
     centre = torch.from_numpy(mean).to(device)
-    target = torch.from_numpy(np.ascontiguousarray(guide)).to(device).flatten(0, 1)[None]
-    discriminator = renderer.ready("discriminator") if "discriminator" in renderer.model.networks else None
-    loss_of = GuideLoss(target, discriminator)
     noise = renderer.noise(np.array([noise_seed], dtype=np.int64))
     u = ((torch.from_numpy(start).to(device) - centre) / deviation).requires_grad_()
     optimiser = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.999))
@@ -189,18 +233,15 @@ def project_steps(
                 "smaller model."
             ) from error
         optimiser.step()
-        found = None
         if (step + 1) % LOOK == 0 or step + 1 == steps:
             with torch.no_grad():
                 latent = latent_of(u)
                 found = _look(
                     step + 1, renderer, latent[0].cpu().numpy(), renderer.draw(latent, noise), loss_of
                 )
-        if found is not None and found.loss < best.loss:
-            best = found
-            yield best
-        else:
-            yield Look(step + 1, best.latent, None, best.loss)
+            if found.loss < best.loss:
+                best = found
+        yield best
 
 
 def _look(

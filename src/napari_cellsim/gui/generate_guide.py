@@ -95,7 +95,7 @@ class GuideTab(QWidget):
         )
         self.steps = SpinBox(
             label="Refining steps",
-            value=100,
+            value=200,
             min=1,
             max=5000,
             tooltip="How many steps of refinement; more come closer to the guide and take longer.",
