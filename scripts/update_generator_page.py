@@ -195,18 +195,17 @@ def about() -> str:
         entry = entries[name]
         card, (side, _) = entry.card, entry.card.input_size or (0, 0)
         encoder: Any = card.training.get("encoder")
-        extra = f", its encoder for {thousands(encoder['images_shown'])}" if encoder else ""
+        extra = f", its encoder for {thousands(shown_in_all(encoder))}" if encoder else ""
         lines.append(
             f"- `{name}` ({what}): {side} × {side} px at {card.pixel_size:g} µm per px, "
             f"{entry.parameters / 1e6:.2f} million weights, trained on the phantom only "
-            f"({card.trained_on}), for {thousands(shown_in_all(card))} pictures{extra}, on a CPU."
+            f"({card.trained_on}), for {thousands(shown_in_all(card.training))} pictures{extra}, on a CPU."
         )
     return "\n".join(lines) or "*No generative model is bundled yet.*"
 
 
-def shown_in_all(card: Any) -> int:
-    """Return how many pictures a model was shown, in all runs that led to it."""
-    training = card.training
+def shown_in_all(training: Any) -> int:
+    """Return how many pictures a network was shown, in all runs that led to it."""
     return int(training.get("images_shown_in_all", training["images_shown"]))
 
 
