@@ -225,7 +225,7 @@ def test_the_layout_comes_first_coarse_to_fine():
     assert [layout_side(progress) for progress in (0, 0.09, 0.1, 0.19, 0.2, 1)] == [8, 8, 16, 16, None, None]
 
 
-def test_several_starts_share_the_steps_and_the_best_goes_on(gan):
+def test_several_starts_are_followed_and_the_best_goes_on(gan):
     """Far from the guide one start is lost; a sample that is the guide itself must win, and is found among others."""
     renderer = Renderer(gan, "cpu", None)
     samples = Samples(renderer, 8, seed=4)
@@ -237,7 +237,7 @@ def test_several_starts_share_the_steps_and_the_best_goes_on(gan):
     np.testing.assert_array_equal(found[0], latents[5])
     starts = np.concatenate([latents[0:1], latents[5:6]])
     looks = list(project_steps(renderer, guide, starts, NO_NOISE, 60, 0))
-    assert [look.step for look in looks] == list(range(61))
+    assert [look.step for look in looks] == list(range(61 + 18))
     assert looks[0].start == 0
     assert looks[-1].start == 1
     assert (np.diff([look.loss for look in looks]) <= 0).all()
@@ -246,8 +246,8 @@ def test_several_starts_share_the_steps_and_the_best_goes_on(gan):
     assert looks[-1].loss < alone.loss
 
 
-@pytest.mark.parametrize(("steps", "shared"), [(149, False), (150, True)])
-def test_many_steps_are_shared_with_samples(gan, movie, steps, shared, monkeypatch):
+@pytest.mark.parametrize(("steps", "shared"), [(99, False), (100, True)])
+def test_with_many_steps_samples_are_starts_too(gan, movie, steps, shared, monkeypatch):
     starts = []
     whole = projection.project_steps
 
@@ -256,10 +256,12 @@ def test_many_steps_are_shared_with_samples(gan, movie, steps, shared, monkeypat
         return whole(renderer, guide, given, *more)
 
     monkeypatch.setattr(projection, "project_steps", seen)
-    first = encode(gan, movie, at=0, refine_steps=steps)
+    events, first = finish(encode_job(gan, movie, at=0, refine_steps=steps))
+    progress = [event for event in events if isinstance(event, Progress)][-1]
+    assert progress.done == progress.total == steps + (3 * int(0.3 * steps) if shared else 0)
     assert first.records[0]["steps"] == steps
     assert first.records[0]["loss"] <= first.records[0]["loss_before"]
-    project(gan, first, steps=150)  # what was refined before goes on alone
+    project(gan, first, steps=100)  # what was refined before goes on alone
     assert starts == [(4 if shared else 1, 8, 256), (1, 8, 256)]
 
 

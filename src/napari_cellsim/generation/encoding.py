@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Space = Literal["w", "w+"]
 # Projection follows so many samples beside the given start, unless there are fewer steps than this.
-_OTHERS, _SEARCHED = 3, 150
+_OTHERS, _SEARCHED = 3, 100
 
 
 def encode(model: Model | str | Path, images: Any, **options: Any) -> Generated:
@@ -171,9 +171,10 @@ def project(
     -----
     Image2StyleGAN (Abdal, Qin and Wonka, ICCV 2019), with squared error, gradients on several scales and features of
     the model's own discriminator where it holds one; the provenance says which. A start's first fifth of
-    the steps compares reduced pictures only, coarse to fine. From 150 steps on, three random pictures of a style
-    generator, those with the layout most like the guide's, are starts too and share the steps; the one that is best
-    after a third of its way goes on alone. The record's ``start`` says which it was: "encoder", "mean" or "sample".
+    the steps compares reduced pictures only, coarse to fine. From 100 steps on, three random pictures of a style
+    generator, those with the layout most like the guide's, are starts too, which takes about twice as long; the one
+    that is best after a third of its way goes on alone. The record's ``start`` says which it was: "encoder", "mean" or
+    "sample".
     """
     return run(project_job(model, generated, steps=steps, **options))
 
@@ -294,7 +295,7 @@ def _first_answer(
 def _refine(
     renderer: Renderer, result: Generated, space: Space, steps: int, seed: int
 ) -> Generator[Event, None, Generated]:
-    from .projection import project_steps
+    from .projection import project_steps, scouting
     from .starts import Samples
 
     assert result.guides is not None
@@ -306,7 +307,8 @@ def _refine(
     # What was refined before is near already; and a few steps are too few for several starts.
     if renderer.styled and steps >= _SEARCHED and 0 in done:
         samples = Samples(renderer, steps // 2, seed)
-    clock, images, latents, records = Clock(steps * len(result), "Step"), [], [], []
+    total = steps * len(result) + (_OTHERS * scouting(steps) * done.count(0) if samples is not None else 0)
+    clock, images, latents, records = Clock(total, "Step"), [], [], []
     yield clock.progress()
     for i, guide in enumerate(result.guides):
         seeds = np.random.SeedSequence((seed, i)).generate_state(1)

@@ -25,7 +25,7 @@ NOISE, NOISE_UNTIL = 0.05, 0.75
 COARSE = ((0.1, 8), (0.2, 16))
 # Every so many steps the latent without noise is looked at, which costs one more picture.
 LOOK = 10
-SCOUTING = 0.3  # share of its way after which a start goes on alone, or not at all
+_SCOUTING = 0.3  # share of its way after which a start goes on alone, or not at all
 _SCALES = 4
 
 
@@ -129,6 +129,11 @@ def layout_side(progress: float) -> int | None:
     return next((side for until, side in COARSE if progress < until), None)
 
 
+def scouting(steps: int) -> int:
+    """Return how many of its steps each of several starts is followed before one is chosen."""
+    return int(_SCOUTING * steps)
+
+
 def project_steps(
     renderer: Renderer,
     guide: NDArray[np.float32],
@@ -139,7 +144,7 @@ def project_steps(
 ) -> Iterator[Look]:
     """Improve the latent of one guide, yielding the best after each step.
 
-    All starts are followed for a while, the one that has come nearest for the rest of the steps: what the descent makes
+    All starts are followed for `scouting` steps, then the one that has come nearest to the end: what the descent makes
     of a start cannot be told beforehand, but after a third of the way it can.
 
     Parameters
@@ -153,15 +158,12 @@ def project_steps(
     noise_seed : int
         Of the picture's noise maps, which stay as they are.
     steps : int
-        Steps of Adam in all, at least N.
+        Steps of Adam from the best start; each other one adds `scouting` steps.
     seed : int
         Seed of the noise on the latent.
     """
-    others = len(starts) - 1
-    scouting = int(SCOUTING * steps / (1 + others * SCOUTING)) if others else 0
-    length = steps - others * scouting
     loss_of = _loss(renderer, guide)
-    runs = [_descend(renderer, loss_of, start, noise_seed, length, seed) for start in starts]
+    runs = [_descend(renderer, loss_of, start, noise_seed, steps, seed) for start in starts]
     best, done = next(runs[0]), 0
     yield best
     reached = [best.loss, *(next(run).loss for run in runs[1:])]
@@ -175,8 +177,9 @@ def project_steps(
                 best = replace(look, start=number)
             yield replace(best, step=done, picture=best.picture if better else None)
 
-    for number in range(len(runs)):
-        yield from follow(number, scouting)
+    if len(runs) > 1:
+        for number in range(len(runs)):
+            yield from follow(number, scouting(steps))
     yield from follow(int(np.argmin(reached)), None)
 
 

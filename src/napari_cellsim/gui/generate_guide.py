@@ -98,7 +98,8 @@ class GuideTab(QWidget):
             value=200,
             min=1,
             max=5000,
-            tooltip="How many steps of refinement; more come closer to the guide and take longer.",
+            tooltip="How many steps of refinement; more come closer to the guide and take longer. "
+            "From 100 on, other starts beside the encoder's answer are tried too.",
         )
 
     def _arrange(self) -> None:
