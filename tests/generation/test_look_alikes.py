@@ -16,7 +16,7 @@ from napari_cellsim.generation import (
     generate,
     mean_latent,
     project,
-    projection,
+    project_job,
     render,
 )
 from napari_cellsim.generation.generated import NO_NOISE
@@ -246,23 +246,18 @@ def test_several_starts_are_followed_and_the_best_goes_on(gan):
     assert looks[-1].loss < alone.loss
 
 
-@pytest.mark.parametrize(("steps", "shared"), [(99, False), (100, True)])
-def test_with_many_steps_samples_are_starts_too(gan, movie, steps, shared, monkeypatch):
-    starts = []
-    whole = projection.project_steps
-
-    def seen(renderer, guide, given, *more):
-        starts.append(given.shape)
-        return whole(renderer, guide, given, *more)
-
-    monkeypatch.setattr(projection, "project_steps", seen)
+@pytest.mark.parametrize(("steps", "searched"), [(99, False), (100, True)])
+def test_with_many_steps_samples_are_starts_too(gan, movie, steps, searched):
     events, first = finish(encode_job(gan, movie, at=0, refine_steps=steps))
     progress = [event for event in events if isinstance(event, Progress)][-1]
-    assert progress.done == progress.total == steps + (3 * int(0.3 * steps) if shared else 0)
+    assert progress.done == progress.total == steps + (3 * int(0.3 * steps) if searched else 0)
+    assert first.latents.shape == (1, 8, 256)
     assert first.records[0]["steps"] == steps
     assert first.records[0]["loss"] <= first.records[0]["loss_before"]
-    project(gan, first, steps=100)  # what was refined before goes on alone
-    assert starts == [(4 if shared else 1, 8, 256), (1, 8, 256)]
+    events, again = finish(project_job(gan, first, steps=100))
+    progress = [event for event in events if isinstance(event, Progress)][-1]
+    assert progress.done == progress.total == 100  # what was refined before goes on alone
+    assert again.records[0]["steps"] == steps + 100
 
 
 def test_a_plain_array_is_a_guide(gan):

@@ -292,30 +292,46 @@ def _first_answer(
     return renderer.expand(latents) if space == "w+" else latents, "encoder"
 
 
+def _starts(
+    renderer: Renderer,
+    latents: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    alone: Sequence[bool],
+    count: int,
+    seed: int,
+) -> list[NDArray[np.float32]]:
+    """Return for each target where projection starts (n, L, D): its latent, and samples like it unless it is alone."""
+    own = [latents[i : i + 1] for i in range(len(latents))]
+    if not renderer.styled or all(alone):
+        return own
+    from .starts import Samples
+
+    samples = Samples(renderer, count, seed)
+    for i, target in enumerate(targets):
+        if not alone[i]:
+            others = np.repeat(samples.nearest(target, _OTHERS), latents.shape[1], axis=1)
+            own[i] = np.concatenate([own[i], others])
+    return own
+
+
 def _refine(
     renderer: Renderer, result: Generated, space: Space, steps: int, seed: int
 ) -> Generator[Event, None, Generated]:
     from .projection import project_steps, scouting
-    from .starts import Samples
 
     assert result.guides is not None
     assert result.intensity is not None
-    starts = renderer.expand(result.latents) if space == "w+" else result.latents
     targets = standardised(result.guides, result.intensity)
     done = [int(record.get("steps", 0)) for record in result.records] or [0] * len(result)
-    samples = None
     # What was refined before is near already; and a few steps are too few for several starts.
-    if renderer.styled and steps >= _SEARCHED and 0 in done:
-        samples = Samples(renderer, steps // 2, seed)
-    total = steps * len(result) + (_OTHERS * scouting(steps) * done.count(0) if samples is not None else 0)
+    alone = [steps < _SEARCHED or bool(before) for before in done]
+    starts = _starts(renderer, result.latents, targets, alone, steps // 2, seed)
+    total = sum(steps + (len(own) - 1) * scouting(steps) for own in starts)
     clock, images, latents, records = Clock(total, "Step"), [], [], []
     yield clock.progress()
     for i, guide in enumerate(result.guides):
         seeds = np.random.SeedSequence((seed, i)).generate_state(1)
-        own = starts[i : i + 1]
-        if samples is not None and not done[i]:
-            others = samples.nearest(targets[i], _OTHERS)
-            own = np.concatenate([own, renderer.expand(others) if space == "w+" else others])
+        own = renderer.expand(starts[i]) if space == "w+" else starts[i]
         looks = project_steps(renderer, targets[i], own, int(result.noise_seeds[i]), steps, int(seeds[0]))
         losses = []
         for look in looks:

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..base import CellSimError
 from ..models.hardware import is_out_of_memory
 from .renderer import Renderer
+from .starts import reduced
 
 # Image2StyleGAN in the settings of the common StyleGAN2 projectors (MODELS.md §4.4).
 RATE, RAMP_UP, RAMP_DOWN = 0.1, 0.05, 0.25
@@ -82,8 +83,7 @@ class GuideLoss:
 
         The factor keeps its gradients about as large as those of the whole loss.
         """
-        factor = max(1, picture.shape[-1] // side)
-        return 4 * F.mse_loss(F.avg_pool2d(picture, factor), F.avg_pool2d(self._guide, factor))
+        return 4 * F.mse_loss(reduced(picture, side), reduced(self._guide, side))
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Return the loss (scalar) of one picture (1, T·C, H, W); differentiable."""
